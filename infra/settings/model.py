@@ -1,0 +1,240 @@
+"""The settings of a stack: frozen, strict, and with no key that nobody reads.
+
+Keys are camelCase as they stand in `Pulumi.<stack>.yaml` under the project's namespace. What single fields accept is
+in `fields`; what only makes sense together is checked by the models here.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Alerts",
+    "Directory",
+    "Dns",
+    "DropletSettings",
+    "Host",
+    "LocalCloud",
+    "Migrations",
+    "Network",
+    "Route",
+    "SecretSetting",
+    "Settings",
+    "VolumeSettings",
+    "Workload",
+]
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from infra.settings import fields
+from infra.settings.catalogue import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TAKEN_PORTS = {22: "sshd", 80: "the proxy", 443: "the proxy"}
+SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+
+
+def expects(accept: Callable[..., str], *arguments: Any) -> AfterValidator:
+    """Make a pure check a validator whose error says what was expected."""
+
+    def check(value: str) -> str:
+        try:
+            return accept(value, *arguments)
+        except fields.Expected as error:
+            raise expected(str(error)) from None
+
+    return AfterValidator(check)
+
+
+def expected(text: str) -> PydanticCustomError:
+    """Make the error that `problems` prints as `expected TEXT`."""
+    return PydanticCustomError("expected", "{text}", {"text": text})
+
+
+Domain = Annotated[str, expects(fields.domain)]
+Email = Annotated[str, expects(fields.email)]
+RelativePath = Annotated[str, expects(fields.relative_path)]
+RequestPath = Annotated[str, expects(fields.request_path)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Percent = Annotated[int, Field(ge=1, le=99)]
+Word = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]+$")]
+ServiceName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
+Scalar = str | int | float | bool
+
+
+class Model(BaseModel):
+    """What all settings have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class DropletSettings(Model):
+    """The machine."""
+
+    region: Annotated[str, expects(fields.slug, "region", catalogue().regions)]
+    size: Annotated[str, expects(fields.slug, "size", catalogue().sizes)]
+    image: Annotated[str, expects(fields.slug, "image", catalogue().images)]
+    reserved_ip: Annotated[str, expects(fields.public_address)] | None = None
+    """A reserved address that the account has already; null makes one that belongs to the stack."""
+    generation: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Raise it to replace the droplet by one that boots from the present template."""
+
+
+class Network(Model):
+    """The private network."""
+
+    cidr: Annotated[str, expects(fields.network_range)]
+
+
+class Dns(Model):
+    """The zone that the stack's name lives in."""
+
+    zone: Domain
+    manage: bool = False
+    """Whether the zone itself belongs to the stack, or is in the account already."""
+
+
+class VolumeSettings(Model):
+    """The volume that holds the database."""
+
+    size_gib: Annotated[int, Field(ge=1, le=16_384)]
+    directories: tuple[RelativePath, ...] = ()
+    """Directories that the volume has to have, relative to where it is mounted."""
+
+
+class Alerts(Model):
+    """Who is told, and from which load on."""
+
+    email: Annotated[tuple[Email, ...], Field(min_length=1)]
+    cpu_percent: Percent = 80
+    memory_percent: Percent = 85
+    disk_percent: Percent = 85
+
+
+class Host(Model):
+    """The workload's owner and place on the droplet."""
+
+    user: Annotated[str, expects(fields.system_user)]
+    directory: str
+
+    @field_validator("directory")
+    @classmethod
+    def _below_home(cls, value: str, info: Any) -> str:
+        try:
+            return fields.home_directory(value, info.data.get("user", "USER"))
+        except fields.Expected as error:
+            raise expected(str(error)) from None
+
+
+class Migrations(Model):
+    """How the schema is brought up to date, and asked which revision it has."""
+
+    service: ServiceName
+    command: Annotated[tuple[Word, ...], Field(min_length=1)]
+    current: Annotated[tuple[Word, ...], Field(min_length=1)]
+
+
+class Directory(Model):
+    """A directory of the workload that containers write to."""
+
+    path: RelativePath
+    owner: Annotated[int, Field(ge=0, le=65_533)]
+
+
+class Route(Model):
+    """A path of the public name and the loopback port that answers it."""
+
+    path: Annotated[str, expects(fields.route_path)]
+    port: Port
+
+
+class Workload(Model):
+    """The compose application: where it comes from and how it is run."""
+
+    repository: Annotated[str, expects(fields.git_url)]
+    branch: Annotated[str, expects(fields.git_branch)]
+    commit: Annotated[str, expects(fields.git_commit)] | None = None
+    compose_file: RelativePath
+    env_file: RelativePath
+    project: Annotated[str, expects(fields.compose_project)]
+    images: Literal["build", "pull"] = "build"
+    migrations: Migrations | None = None
+    directories: tuple[Directory, ...] = ()
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    health: Annotated[tuple[RequestPath, ...], Field(min_length=1)]
+
+    @field_validator("routes")
+    @classmethod
+    def _distinct(cls, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        ports = [route.port for route in routes]
+        paths = [route.path for route in routes]
+        for port in ports:
+            if port in TAKEN_PORTS:
+                raise expected(f"another port than {port}: {TAKEN_PORTS[port]} has it")
+            if ports.count(port) > 1:
+                raise expected(f"each port once: {port} stands in {ports.count(port)} routes")
+        for path in paths:
+            if paths.count(path) > 1:
+                raise expected(f"each path once: {path} stands in {paths.count(path)} routes")
+        return routes
+
+
+class SecretSetting(Model):
+    """Where the value of one secret comes from."""
+
+    source: Literal["config", "environment", "generated"]
+    length: Annotated[int, Field(ge=24, le=128)] = 32
+    """How long a generated value is; its alphabet is A-Z a-z 0-9 _ -."""
+    min_length: Annotated[int, Field(ge=1, le=4096)] = 8
+    """The shortest value that is believed."""
+
+
+class LocalCloud(Model):
+    """What a stack on the local cloud is given: directories published there as git repositories, by name."""
+
+    publish: dict[ServiceName, RelativePath] = Field(default_factory=dict)
+
+
+class Settings(Model):
+    """All settings of a stack."""
+
+    domain: Domain
+    admin_email: Email
+    protect: bool = True
+    cloud: Literal["digitalocean", "local"] = "digitalocean"
+    local_cloud: LocalCloud | None = None
+    droplet: DropletSettings
+    network: Network
+    dns: Dns | None = None
+    volume: VolumeSettings
+    alerts: Alerts
+    host: Host
+    workload: Workload
+    environment: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
+    secrets: dict[str, SecretSetting] = Field(default_factory=dict)
+    acceptance: RelativePath | None = None
+
+    @field_validator("environment", "secrets")
+    @classmethod
+    def _names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in values:
+            if not SECRET_NAME.fullmatch(name):
+                raise expected(f"names such as DATABASE_URL, not {name[:40]!r}")
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        zone = self.dns.zone if self.dns else None
+        if zone and self.domain != zone and not self.domain.endswith(f".{zone}"):
+            raise expected(f"domain inside dns.zone ({zone}), not {self.domain}")
+        if self.cloud == "local" and self.droplet.reserved_ip:
+            raise expected("no droplet.reservedIp on the local cloud: it hands out its own addresses")
+        both = sorted(set(self.environment) & set(self.secrets))
+        if both:
+            raise expected(f"each name either in environment or in secrets: {', '.join(both)}")
+        return self
