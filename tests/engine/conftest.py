@@ -1,0 +1,47 @@
+"""Every test that asks for a `bench` runs on the embedded engine, and on the official CLI too where there is one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from enginelab.bench import Bench
+from enginelab.official import is_available
+
+if TYPE_CHECKING:
+    from enginelab.bench import Driver
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "driver" in metafunc.fixturenames:
+        engines = ["embedded", "official"] if is_available() else ["embedded"]
+        metafunc.parametrize("driver", engines, indirect=True)
+
+
+@pytest.fixture
+def driver(request: pytest.FixtureRequest) -> Driver:
+    if request.param == "official":
+        from enginelab.official import Official
+
+        return Official()
+    from enginelab.embedded import Embedded
+
+    return Embedded()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, driver: Driver) -> Bench:
+    return Bench(tmp_path / "lab", driver)
+
+
+@pytest.fixture
+def embedded_bench(tmp_path: Path) -> Bench:
+    """Give a laboratory for what only the embedded engine is asked."""
+    from enginelab.embedded import Embedded
+
+    return Bench(tmp_path / "lab", Embedded())
