@@ -1,0 +1,60 @@
+"""The program: one staging environment, from the cloud account to a verified release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from infra.errors import GreenroomError
+from infra.report import write_report
+from infra.settings import load_config
+from infra.source import CommitLookup
+
+
+def deploy() -> None:
+    """Declare everything. Settings and secrets are checked before the first resource is registered."""
+    stack = pulumi.get_stack()
+    config = dict(pulumi.runtime.config.CONFIG.get())
+    settings = load_config(config, stack=stack, root=Path(pulumi.get_root_directory()))
+    lookup = CommitLookup(settings.workload)
+
+    from infra.cloud import Cloud, Login, Names  # noqa: PLC0415 - the lookup above runs while this loads for 0.5 s
+    from infra.deployment import Host, Release, environment_values, secret_values  # noqa: PLC0415
+    from infra.host import Bootstrap, KeyPair  # noqa: PLC0415
+
+    names = Names(pulumi.get_project(), stack)
+    own = {key.removeprefix(f"{names.project}:"): value for key, value in config.items()}
+    secrets = secret_values(settings, stack, own)
+    commit = lookup.commit()
+
+    operator = KeyPair("operator", comment=f"operator@{names.prefix}")
+    bootstrap = Bootstrap("bootstrap", generation=settings.droplet.generation)
+    cloud = Cloud(names, settings, Login(operator.public_key, bootstrap.user_data))
+    host = Host(settings, names, cloud, operator, bootstrap)
+    environment = environment_values(settings, secrets, commit=commit, volume_path=names.volume_path)
+    release = Release(settings, host, cloud, commit, environment)
+
+    pulumi.export("url", f"https://{settings.domain}")
+    pulumi.export("address", cloud.address)
+    ssh = {"user": settings.host.user, "host": cloud.droplet.ipv4_address, "port": 22, "host_key": host.key}
+    pulumi.export("ssh", ssh)
+    pulumi.export("release", release.summary())
+    pulumi.export("services", release.stack.services)
+    pulumi.export("ca_certificate", release.proxy.ca_certificate)
+    pulumi.export("admin_email", settings.admin_email)
+    if "ADMIN_PASSWORD" in secrets:
+        pulumi.export("admin_password", pulumi.Output.secret(secrets["ADMIN_PASSWORD"]))
+
+
+def main() -> None:
+    """Run the program; a typed error ends it with its own words instead of a traceback."""
+    try:
+        deploy()
+    except GreenroomError as error:
+        write_report(error)
+        raise pulumi.RunError(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""The two halves above the cloud: a host made ready, and a release on it. Each is a component over `infra.host`."""
+
+from __future__ import annotations
+
+__all__ = ["Host", "Release", "environment_values", "secret_values"]
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from infra import host as resources
+from infra.secret import ConfigSource, EnvironmentSource, SecretSource, gather
+from infra.secret.generated import GeneratedSecret
+from infra.settings.model import SECRET_NAME
+from infra.settings.templates import substitute, text_of
+from infra.source import release_tag
+
+if TYPE_CHECKING:
+    from infra.cloud import Cloud, Names
+    from infra.settings import Settings
+
+LOGIN_USER = "root"
+SSH_PORT = 22
+
+
+def secret_values(
+    settings: Settings, stack: str, config: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> dict[str, pulumi.Input[str]]:
+    """Give every declared secret: read from its source, or generated.
+
+    Raises one ConfigurationError naming all that are missing or no secrets, before any resource is registered.
+    """
+    given = {name: setting for name, setting in settings.secrets.items() if setting.source != "generated"}
+    own = {name: value for name, value in config.items() if SECRET_NAME.fullmatch(name)}
+    sources: dict[str, SecretSource] = {
+        "config": ConfigSource(stack, own),
+        "environment": EnvironmentSource(os.environ if environment is None else environment),
+    }
+    found = gather(
+        {name: setting.min_length for name, setting in given.items()},
+        {name: sources[setting.source] for name, setting in given.items()},
+    )
+    values: dict[str, pulumi.Input[str]] = {
+        name: pulumi.Output.secret(secret.reveal()) for name, secret in found.items()
+    }
+    for name, setting in settings.secrets.items():
+        if setting.source == "generated":
+            values[name] = GeneratedSecret(name, length=setting.length).value
+    return values
+
+
+def environment_values(
+    settings: Settings, secrets: Mapping[str, pulumi.Input[str]], *, commit: str, volume_path: str
+) -> pulumi.Output[dict[str, str]]:
+    """Give the workload's environment, names filled in; it is secret as a whole."""
+    known = {
+        "RELEASE_TAG": release_tag(commit),
+        "RELEASE_COMMIT": commit,
+        "VOLUME_PATH": volume_path,
+        "DOMAIN": settings.domain,
+        "ADMIN_EMAIL": settings.admin_email,
+    }
+    texts = {name: text_of(value) for name, value in settings.environment.items()}
+
+    def fill(values: dict[str, str]) -> dict[str, str]:
+        everything = {**known, **texts, **values}
+        return {**values, **{name: substitute(text, everything) for name, text in texts.items()}}
+
+    return pulumi.Output.secret(pulumi.Output.all(**secrets).apply(fill))
+
+
+class Host(pulumi.ComponentResource):
+    """The droplet as a place to run a workload: its own host key, its user, Docker, and the volume mounted."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        names: Names,
+        cloud: Cloud,
+        operator: resources.KeyPair,
+        bootstrap: resources.Bootstrap,
+    ) -> None:
+        super().__init__("greenroom:host:Host", "host")
+        self.gone_with = cloud.droplet
+        below = self.below()
+        first = self._connection(cloud, operator, bootstrap.host_key)
+        own_key = resources.HostKey("host-key", connection=first, opts=below)
+        pinned = resources.PinnedHost("pinned-host", connection=first, public_key=own_key.public_key, opts=below)
+        self.key = pinned.host_key
+        self.connection = self._connection(cloud, operator, pinned.host_key)
+        self.baseline = resources.Baseline(
+            "baseline",
+            connection=self.connection,
+            user=settings.host.user,
+            directory=settings.host.directory,
+            authorized_keys=[operator.public_key],
+            opts=below,
+        )
+        self.volume = resources.DataVolume(
+            "data-volume",
+            connection=self.connection,
+            volume=names.volume,
+            mount=names.volume_path,
+            directories=list(settings.volume.directories),
+            opts=self.below(self.baseline),
+        )
+        self.register_outputs({"hostKey": self.key})
+
+    def below(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Give the options of what lives on the droplet: it goes with it, without being asked one by one."""
+        return pulumi.ResourceOptions(parent=self, deleted_with=self.gone_with, depends_on=list(after))
+
+    @staticmethod
+    def _connection(cloud: Cloud, operator: resources.KeyPair, host_key: pulumi.Output[str]) -> Any:
+        """Describe the connection: to the droplet's own address, which no other machine can come to have.
+
+        The reserved address is the public face and can be moved; a connection over it could end on another droplet.
+        """
+        return resources.connection(
+            machine=cloud.droplet.id,
+            host=cloud.droplet.ipv4_address,
+            port=SSH_PORT,
+            user=LOGIN_USER,
+            private_key=operator.private_key,
+            host_key=host_key,
+        )
+
+
+class Release(pulumi.ComponentResource):
+    """One commit of the workload, with its environment, running, migrated, served and healthy."""
+
+    def __init__(
+        self, settings: Settings, host: Host, cloud: Cloud, commit: str, environment: pulumi.Output[dict[str, str]]
+    ) -> None:
+        super().__init__("greenroom:release:Release", "release")
+        self.settings, self.host, self.commit = settings, host, commit
+        workload = settings.workload
+        checkout = resources.Checkout(
+            "checkout",
+            connection=host.connection,
+            repository=workload.repository,
+            branch=workload.branch,
+            commit=commit,
+            directory=settings.host.directory,
+            owner=settings.host.user,
+            keep=[workload.env_file, *(f"{each.path}/" for each in workload.directories)],
+            directories=[{"path": each.path, "owner": each.owner, "mode": "0755"} for each in workload.directories],
+            opts=self._below(host.baseline),
+        )
+        env = resources.EnvFile(
+            "env-file",
+            connection=host.connection,
+            path=f"{settings.host.directory}/{workload.env_file}",
+            owner=settings.host.user,
+            values=environment,
+            opts=self._below(checkout),
+        )
+        place = resources.workload(
+            directory=settings.host.directory,
+            compose_file=workload.compose_file,
+            env_file=workload.env_file,
+            project=workload.project,
+            variables={},
+            secrets=sorted(settings.secrets),
+        )
+        images = resources.Images(
+            "images",
+            connection=host.connection,
+            workload=place,
+            commit=commit,
+            mode=workload.images,
+            opts=self._below(env),
+        )
+        migrated = self._migrations(place, env, images)
+        stack = resources.ComposeStack(
+            "compose-stack",
+            connection=host.connection,
+            workload=place,
+            commit=commit,
+            environment=env.digest,
+            opts=self._below(host.volume, images, *([migrated] if migrated else [])),
+        )
+        proxy = resources.Proxy(
+            "proxy",
+            connection=host.connection,
+            domain=settings.domain,
+            routes=[{"path": route.path, "port": route.port} for route in workload.routes],
+            tls="internal" if settings.cloud == "local" else "acme",
+            email=settings.admin_email,
+            opts=self._below(host.baseline, cloud.name),
+        )
+        self.gate = resources.HealthGate(
+            "health-gate",
+            connection=host.connection,
+            domain=settings.domain,
+            paths=list(workload.health),
+            ca_certificate=proxy.ca_certificate,
+            project=workload.project,
+            triggers=[commit, env.digest],
+            opts=self._below(stack, proxy),
+        )
+        self.images, self.env, self.migrated, self.stack, self.proxy = images, env, migrated, stack, proxy
+        self.register_outputs({"commit": commit})
+
+    def _below(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, deleted_with=self.host.gone_with, depends_on=list(after))
+
+    def _migrations(self, place: Any, env: resources.EnvFile, images: resources.Images) -> resources.Migrations | None:
+        migrations = self.settings.workload.migrations
+        if migrations is None:
+            return None
+        return resources.Migrations(
+            "migrations",
+            connection=self.host.connection,
+            workload=place,
+            service=migrations.service,
+            command=list(migrations.command),
+            current=list(migrations.current),
+            commit=self.commit,
+            environment=env.digest,
+            opts=self._below(self.host.volume, images),
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Give what makes the release one thing: commit, tag, images, migration revision, and the env's keyed hash."""
+        return {
+            "commit": self.commit,
+            "tag": release_tag(self.commit),
+            "images": self.images.images,
+            "migration": self.migrated.revision if self.migrated else None,
+            "env_hash": self.env.digest,
+        }
