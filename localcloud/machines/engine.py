@@ -1,0 +1,123 @@
+"""The machine's own Docker engine: found running, or started, with systemd or without it."""
+
+from __future__ import annotations
+
+__all__ = ["capabilities", "client", "ensure_docker", "has_unified_cgroups"]
+
+import functools
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import docker
+import docker.errors
+import requests
+
+from localcloud.machines.spec import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker import DockerClient
+
+START_TIMEOUT_S = 60.0
+CALL_TIMEOUT_S = 180
+_STATE = Path("/var/lib/greenroom")
+# capabilities(7), in the kernel's order of bits.
+# fmt: off
+_CAPABILITIES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
+)
+# fmt: on
+# A droplet never reaches the machine's kernel modules or clock.
+_WITHHELD = frozenset({"SYS_MODULE", "SYS_TIME"})
+
+
+@functools.cache
+def client() -> DockerClient:
+    """Return the client of this machine's engine (one per process; it is safe to share between threads)."""
+    return docker.from_env(timeout=CALL_TIMEOUT_S, max_pool_size=32)
+
+
+def has_unified_cgroups() -> bool:
+    """Whether the engine lives on cgroup v2."""
+    return engine_facts().get("CgroupVersion") == "2"
+
+
+@functools.cache
+def engine_facts() -> dict[str, Any]:
+    """Return what ``docker info`` says, asked once."""
+    return client().info()
+
+
+@functools.cache
+def capabilities() -> tuple[str, ...]:
+    """Return the capabilities a droplet gets: what a booting system needs, as far as this machine has it to give."""
+    status = Path("/proc/1/status").read_text(encoding="ascii", errors="replace")
+    bounding = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapBnd:")), -1)
+    held = (name for bit, name in enumerate(_CAPABILITIES) if bounding >> bit & 1)
+    return tuple(name for name in held if name not in _WITHHELD)
+
+
+def ensure_docker(say: Callable[[str], None]) -> None:
+    """Return when this machine's Docker engine answers; start it where it doesn't run.
+
+    Raises MachineError, with the command that mends it, when there is none, it can't be reached by this user, or it
+    doesn't start.
+    """
+    fault = _fault()
+    if fault is None:
+        return
+    if isinstance(fault, PermissionError):
+        user = os.environ.get("USER", "$USER")
+        raise MachineError(
+            "The Docker engine runs, but this user may not use it.\n"
+            f"  next: sudo usermod -aG docker {user} && newgrp docker"
+        )
+    if not shutil.which("dockerd"):
+        raise MachineError("There is no Docker engine on this machine.\n  next: sudo apt-get install -y docker.io")
+    if os.geteuid() != 0:
+        raise MachineError("The Docker engine does not run.\n  next: sudo systemctl start docker")
+    if Path("/run/systemd/system").is_dir():
+        say("docker: starting the engine with systemd")
+        subprocess.run(["systemctl", "start", "docker"], check=False)
+        log = "journalctl -u docker"
+    else:
+        log = _start_detached(say)
+    _await_engine(log)
+
+
+def _fault() -> Exception | None:
+    try:
+        client().ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        client.cache_clear()
+        return PermissionError(str(error)) if "Permission denied" in str(error) else error
+    return None
+
+
+def _start_detached(say: Callable[[str], None]) -> str:
+    _STATE.mkdir(parents=True, exist_ok=True)
+    log = _STATE / "dockerd.log"
+    say(f"docker: starting the engine, detached (log {log})")
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            ["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
+        )
+    (_STATE / "dockerd.pid").write_text(f"{process.pid}\n", encoding="ascii")
+    return f"tail {log}"
+
+
+def _await_engine(log: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while _fault() is not None:
+        if time.monotonic() > deadline:
+            raise MachineError(f"The Docker engine did not answer within {START_TIMEOUT_S:.0f} s.\n  next: {log}")
+        time.sleep(0.2)
