@@ -7,8 +7,8 @@ refer to one another by relative imports only, so a package object whose search 
 from __future__ import annotations
 
 import importlib
-from importlib.util import find_spec
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING

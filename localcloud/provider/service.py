@@ -148,13 +148,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         def act() -> provider_pb2.CreateResponse:
             resource, inputs = _resource(request.urn), decode(request.properties)
             if request.preview:
-                return provider_pb2.CreateResponse(properties=encode(_with_meta(resource, resource.planned(inputs))))
+                return provider_pb2.CreateResponse(
+                    properties=encode(_full(resource, UNKNOWN, resource.planned(inputs)))
+                )
             session = self._session(request.timeout or resource.create_s)
             try:
                 created = resource.create(session, inputs)
             except PartialError as error:
                 self._half_done(context, resource, request.urn, error, inputs)
-            outputs = _with_meta(resource, created.outputs)
+            outputs = _full(resource, created.identity, created.outputs)
             return provider_pb2.CreateResponse(id=created.identity, properties=encode(outputs))
 
         return self._guarded(context, request.urn, act)
@@ -172,7 +174,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 return provider_pb2.ReadResponse()
             return provider_pb2.ReadResponse(
                 id=identity,
-                properties=encode(_with_meta(resource, seen)),
+                properties=encode(_full(resource, identity, seen)),
                 inputs=encode(observed_inputs(resource, inputs, seen)),
             )
 
@@ -186,9 +188,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             olds, news = _public(decode(request.olds)), decode(request.news)
             if request.preview:
                 outputs = resource.planned_update(olds, news)
-                return provider_pb2.UpdateResponse(properties=encode(_with_meta(resource, outputs)))
+                return provider_pb2.UpdateResponse(properties=encode(_full(resource, request.id, outputs)))
             outputs = self._update(context, resource, request, olds, news)
-            return provider_pb2.UpdateResponse(properties=encode(_with_meta(resource, outputs)))
+            return provider_pb2.UpdateResponse(properties=encode(_full(resource, request.id, outputs)))
 
         return self._guarded(context, request.urn, act)
 
@@ -228,14 +230,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             now = self._look(resource, request.id, olds)
             if now is None or now == olds:
                 raise
-            _raise_partial(context, request.urn, request.id, error, outputs=_with_meta(resource, now), inputs=news)
+            _raise_partial(
+                context, request.urn, request.id, error, outputs=_full(resource, request.id, now), inputs=news
+            )
 
     def _half_done(
         self, context: grpc.ServicerContext, resource: Resource, urn: str, error: PartialError, inputs: Properties
     ) -> NoReturn:
         known = resource.record(inputs)
         outputs = self._look(resource, error.identity, known) or known
-        _raise_partial(context, urn, error.identity, error, outputs=_with_meta(resource, outputs), inputs=inputs)
+        _raise_partial(
+            context, urn, error.identity, error, outputs=_full(resource, error.identity, outputs), inputs=inputs
+        )
 
     def _look(self, resource: Resource, identity: str, known: Properties) -> Properties | None:
         """Observe after a failure, for as long as one request may take, cancelled or not."""
@@ -284,12 +290,12 @@ def _name(urn: str) -> str:
 
 def _public(properties: Properties) -> Properties:
     """Leave out bookkeeping: the official plugin's would not match outputs that this provider has changed."""
-    return {name: value for name, value in properties.items() if not name.startswith("__")}
+    return {name: value for name, value in properties.items() if not name.startswith("__") and name != "id"}
 
 
-def _with_meta(resource: Resource, outputs: Properties) -> Properties:
-    """Add the note of the schema version by which the official plugin reads its own state."""
-    return outputs | ({"__meta": resource.meta} if resource.meta else {})
+def _full(resource: Resource, identity: Any, outputs: Properties) -> Properties:
+    """Add what the official plugin has among its outputs: the id, and the schema version of its state."""
+    return {"id": identity} | outputs | ({"__meta": resource.meta} if resource.meta else {})
 
 
 def _checked(inputs: Properties, failures: list[Failure]) -> provider_pb2.CheckResponse:

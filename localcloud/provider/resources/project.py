@@ -52,7 +52,8 @@ class Project(Resource):
         if answer is None:
             return None
         seen = properties(answer["project"])
-        seen["resources"] = aligned(self.shape.inputs["resources"], members(session, identity), known.get("resources"))
+        inside = members(session, identity, known.get("resources") or [])
+        seen["resources"] = aligned(self.shape.inputs["resources"], inside, known.get("resources"))
         return known | seen
 
     def update(self, session: Session, identity: str, state: Properties, inputs: Properties) -> Properties:
@@ -83,9 +84,15 @@ class Project(Resource):
         session.wait(f"Project {identity} still has resources", attempt)
 
 
-def members(session: Session, identity: str) -> list[str]:
-    """List the URNs of a project's resources."""
-    return [each["urn"] for each in session.pages("projects.list_resources", "resources", project_id=identity)]
+def members(session: Session, identity: str, known: Iterable[str] = ()) -> list[str]:
+    """List the URNs of a project's resources, in the spelling of the known ones: reserved IPs have two."""
+    spelled = {_one_spelling(urn): urn for urn in known}
+    listed = session.pages("projects.list_resources", "resources", project_id=identity)
+    return [spelled.get(_one_spelling(each["urn"]), each["urn"]) for each in listed]
+
+
+def _one_spelling(urn: str) -> str:
+    return urn.replace("do:floatingip:", "do:reservedip:")
 
 
 def assign(session: Session, identity: str, urns: Iterable[str]) -> None:

@@ -27,8 +27,9 @@ class ProjectResources(Resource):
         """Read which of the known resources are still in the project."""
         if session.find("projects.get", project_id=identity) is None:
             return None
-        inside = set(members(session, identity))
-        return {"project": identity, "resources": [urn for urn in known.get("resources") or [] if urn in inside]}
+        mine: list[str] = known.get("resources") or []
+        inside = set(members(session, identity, mine))
+        return {"project": identity, "resources": [urn for urn in mine if urn in inside]}
 
     def update(self, session: Session, identity: str, state: Properties, inputs: Properties) -> Properties:
         """Move resources in, and those that are no longer wanted to the default project."""
@@ -38,5 +39,6 @@ class ProjectResources(Resource):
     def delete(self, session: Session, identity: str, state: Properties) -> None:
         """Move the resources that are still in the project to the default project."""
         if session.find("projects.get", project_id=identity) is not None:
-            inside = set(members(session, identity))
-            release(session, [urn for urn in state.get("resources") or [] if urn in inside])
+            mine: list[str] = state.get("resources") or []
+            inside = set(members(session, identity, mine))
+            release(session, [urn for urn in mine if urn in inside])

@@ -113,7 +113,7 @@ def properties(reserved: dict[str, Any]) -> Properties:
     seen: Properties = {
         "ipAddress": reserved["ip"],
         "region": region.get("slug", ""),
-        "reservedIpUrn": f"do:floatingip:{reserved['ip']}",
+        "reservedIpUrn": f"do:reservedip:{reserved['ip']}",
     }
     if droplet.get("id"):
         seen["dropletId"] = droplet["id"]

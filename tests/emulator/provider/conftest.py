@@ -1,0 +1,40 @@
+"""One cloud and one provider process for the tests of a module."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from providerlab import OWN, Cloud, Plugin, official
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = Cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def provider(cloud: Cloud) -> Iterator[Plugin]:
+    plugin = Plugin(OWN, cloud.url)
+    yield plugin
+    plugin.close()
+
+
+@pytest.fixture(scope="module")
+def official_provider(cloud: Cloud) -> Iterator[Plugin]:
+    binary = official()
+    if binary is None:
+        pytest.skip("the official digitalocean plugin is not installed under PULUMI_HOME")
+    plugin = Plugin((str(binary),), cloud.url)
+    yield plugin
+    plugin.close()
