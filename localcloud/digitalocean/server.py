@@ -5,7 +5,7 @@ The loop runs in a thread of its own, so a test can have a server as a value and
 
 from __future__ import annotations
 
-__all__ = ["CloudServer", "Ports"]
+__all__ = ["CloudServer", "Ports", "Sockets"]
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from localcloud.digitalocean.control import ControlPlane
     from localcloud.digitalocean.limits import RateLimiter
@@ -50,6 +50,29 @@ class Ports:
     git: int = 17080
 
 
+class Sockets:
+    """Listening sockets on loopback; what needs a port's number before anything is served can have it."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.http = listen(ports.http)
+        self.https = listen(ports.https)
+        self.git = listen(ports.git)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where each service answers: http, https and git."""
+        return {
+            "http": f"http://{HOST}:{self.http.getsockname()[1]}",
+            "https": f"https://{HOST}:{self.https.getsockname()[1]}",
+            "git": f"http://{HOST}:{self.git_port}",
+        }
+
+    @property
+    def git_port(self) -> int:
+        """The port of the hosted repositories."""
+        return self.git.getsockname()[1]
+
+
 class CloudServer:
     """One control plane, served."""
 
@@ -58,37 +81,34 @@ class CloudServer:
         cloud: ControlPlane,
         limiter: RateLimiter,
         *,
+        sockets: Sockets,
         directory: Path,
-        ports: Ports,
         git: ASGIApp | None = None,
     ) -> None:
         self._cloud = cloud
-        self._sockets = {"http": listen(ports.http), "https": listen(ports.https)}
-        if git:
-            self._sockets["git"] = listen(ports.git)
+        self._sockets = sockets
         self.certificates = Certificates.ensure(directory)
         self._began = time.monotonic()
         application = Starlette(routes=[Route("/_greenroom/status", self._status), Mount("/", Api(cloud, limiter))])
         secure = {"ssl_certfile": str(self.certificates.certificate), "ssl_keyfile": str(self.certificates.key)}
-        self._servers = {"http": server(application), "https": server(application, **secure)}
-        if git:
-            self._servers["git"] = server(git)
+        self._servers = (
+            (server(application), sockets.http),
+            (server(application, **secure), sockets.https),
+            (server(git or no_repositories), sockets.git),
+        )
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     @property
     def urls(self) -> dict[str, str]:
         """Where each service answers: http, https and git."""
-        return {
-            name: f"{'https' if name == 'https' else 'http'}://{HOST}:{bound.getsockname()[1]}"
-            for name, bound in self._sockets.items()
-        }
+        return self._sockets.urls
 
     def start(self) -> None:
         """Mend what the last run left, then serve; returns when requests are answered."""
         reconcile(self._cloud)
         self._thread.start()
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not all(item.started for item in self._servers.values()):
+        while not all(item.started for item, _ in self._servers):
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise RuntimeError("the local cloud's server did not start; see its log")
             time.sleep(0.005)
@@ -96,7 +116,7 @@ class CloudServer:
 
     def stop(self) -> None:
         """Finish running requests and background work, then close everything."""
-        for item in self._servers.values():
+        for item, _ in self._servers:
             item.should_exit = True
         self._thread.join()
         self._cloud.close()
@@ -105,8 +125,7 @@ class CloudServer:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        running = [item.serve(sockets=[self._sockets[name]]) for name, item in self._servers.items()]
-        await asyncio.gather(*running)
+        await asyncio.gather(*(item.serve(sockets=[bound]) for item, bound in self._servers))
 
     async def _status(self, _request: Request) -> JSONResponse:
         store = self._cloud.store
@@ -159,3 +178,9 @@ def server(application: ASGIApp, **options: Any) -> uvicorn.Server:
             **options,
         )
     )
+
+
+async def no_repositories(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer 404: a cloud may host no git repositories."""
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

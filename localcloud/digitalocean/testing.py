@@ -1,16 +1,27 @@
-"""A machine host that boots nothing and remembers everything, for tests of what stands above it.
+"""A cloud for tests of what stands above it: real HTTP and state, and machines that are only written down.
 
-Calls are kept in order as tuples. `fail` makes the next call of a name raise; `hold` makes it wait.
+`cloud_server` serves one from a thread. Its machine host keeps calls in order as tuples; `fail` makes the next call of
+a name raise, `hold` makes it wait.
 """
 
 from __future__ import annotations
 
-__all__ = ["FrozenClock", "RecordingMachines"]
+__all__ = ["FrozenClock", "RecordingMachines", "cloud_server", "recorded_image"]
 
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from localcloud.digitalocean.catalogue import Catalogue
+from localcloud.digitalocean.control import ControlPlane
+from localcloud.digitalocean.limits import RateLimiter
+from localcloud.digitalocean.server import CloudServer, Ports, Sockets
+from localcloud.digitalocean.store import Store
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from localcloud.machines.spec import MachineSpec, NetworkPlan, VolumeMount
 
@@ -133,3 +144,33 @@ class RecordingMachines:
         """Keep the plan."""
         self._record("apply_network")
         self.plan = plan
+
+
+def recorded_image(slug: str) -> str | None:
+    """Say that Debian images boot and others do not."""
+    return f"image:{slug}" if slug.startswith("debian") else None
+
+
+@contextmanager
+def cloud_server(
+    directory: Path,
+    machines: RecordingMachines,
+    *,
+    clock: Callable[[], float] = time.time,
+    enforce_limits: bool = False,
+) -> Generator[CloudServer]:
+    """Serve a cloud whose state lies in `directory`, on free ports, until the block ends."""
+    cloud = ControlPlane(
+        store=Store(directory / "state.sqlite"),
+        machines=machines,
+        catalogue=Catalogue.load(),
+        images=recorded_image,
+        clock=clock,
+    )
+    limiter = RateLimiter(clock, enforce=enforce_limits)
+    server = CloudServer(cloud, limiter, sockets=Sockets(Ports(0, 0, 0)), directory=directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

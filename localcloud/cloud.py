@@ -1,0 +1,184 @@
+"""The local cloud as a whole, from outside: start, stop, status, reset, publish.
+
+Its server is a process of its own that outlives whoever started it. `<home>/cloud/` holds everything: state,
+certificates, log, git repositories, and `cloud.json`, which says where it answers and which process it is.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CloudError", "CloudInfo", "CloudStatus", "publish", "reset", "start", "status", "stop"]
+
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from localcloud.processes import ProcessIdentity, end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+TOKEN = "local-cloud"  # noqa: S105 - any token opens the local cloud; this one says where it belongs
+GIT_NAME = "http://git.greenroom.test/"
+"""How stacks name the hosted repositories; droplets resolve it, the controller rewrites it."""
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 5.0
+LOG_TAIL_LINES = 15
+
+
+class CloudError(RuntimeError):
+    """The local cloud can't do what was asked; the message ends with the next command to type."""
+
+
+@dataclass(frozen=True)
+class CloudInfo:
+    """A running cloud: which process it is and where it answers."""
+
+    home: Path
+    process: ProcessIdentity
+    http: str
+    https: str
+    git: str
+    ca: str
+    """The file with the certificate of the authority that `https` is signed by."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client's environment must hold to meet this cloud instead of the real one."""
+        return {
+            "DIGITALOCEAN_API_URL": self.http,
+            "DIGITALOCEAN_TOKEN": TOKEN,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{self.git}/.insteadOf",
+            "GIT_CONFIG_VALUE_0": GIT_NAME,
+        }
+
+
+@dataclass(frozen=True)
+class CloudStatus:
+    """A running cloud and what is in it."""
+
+    info: CloudInfo
+    uptime_s: int
+    droplets: list[dict[str, Any]]
+    volumes: int
+    reserved_ips: int
+    network_failure: str | None
+    unserved: dict[str, int] = field(default_factory=dict[str, int])
+    """What clients asked for that is not served, and how often."""
+
+
+def start(home: Path, say: Callable[[str], None]) -> CloudInfo:
+    """Return the running cloud of a home, starting it when it is not running; builds missing images first.
+
+    Safe to call at once from several processes. Raises CloudError, with the end of the log, when it does not come up.
+    """
+    running = find(home)
+    if running:
+        return running
+    directory = home / "cloud"
+    directory.mkdir(parents=True, exist_ok=True)
+    with alone(directory / "start.lock"):
+        return find(home) or launch(home, say)
+
+
+def launch(home: Path, say: Callable[[str], None]) -> CloudInfo:
+    """Build what is missing, start the server and wait until it answers."""
+    from localcloud.machines import images  # noqa: PLC0415 - the Docker client is only loaded to start a cloud
+
+    images.ensure(say)
+    log = home / "cloud" / "server.log"
+    say("cloud: starting the server")
+    with log.open("ab") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "localcloud.digitalocean", "--home", str(home)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd="/",
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        info = find(home)
+        if info:
+            say(f"cloud: answering at {info.http}")
+            return info
+        if server.poll() is not None:
+            break
+        time.sleep(0.02)
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
+    raise CloudError(f"The local cloud's server did not start:\n{tail}\n  next: less {log}")
+
+
+def find(home: Path) -> CloudInfo | None:
+    """Return the running cloud of a home, or None."""
+    try:
+        record = json.loads((home / "cloud" / "cloud.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    process = ProcessIdentity(record.pop("pid"), record.pop("started_ticks"))
+    return CloudInfo(home=home, process=process, **record) if process.is_running else None
+
+
+def status(home: Path) -> CloudStatus | None:
+    """Return what the running cloud holds, or None when there is none; CloudError when it runs and does not answer."""
+    info = find(home)
+    if info is None:
+        return None
+    connection = http.client.HTTPConnection(urlsplit(info.http).netloc, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/_greenroom/status")
+        return CloudStatus(info=info, **json.load(connection.getresponse()))
+    except OSError as error:
+        next_step = f"less {home / 'cloud' / 'server.log'}"
+        raise CloudError(f"The local cloud runs but does not answer: {error}\n  next: {next_step}") from error
+    finally:
+        connection.close()
+
+
+def stop(home: Path) -> bool:
+    """Stop the server; droplets keep running and are found again. False when it did not run."""
+    info = find(home)
+    if info is None:
+        return False
+    end(info.process, STOP_TIMEOUT_S)
+    (home / "cloud" / "cloud.json").unlink(missing_ok=True)
+    return True
+
+
+def reset(home: Path) -> None:
+    """Stop the cloud and remove all it ever made: droplets, volumes, networks, snapshots, repositories, state."""
+    from localcloud.digitalocean.machinery import machines_of  # noqa: PLC0415 - loads the Docker client
+
+    stop(home)
+    machines_of(home).sweep()
+    shutil.rmtree(home / "cloud", ignore_errors=True)
+
+
+def publish(home: Path, directory: Path, name: str, branch: str) -> str:
+    """Put a directory's content on a branch of the hosted repository `name` and return the commit's id."""
+    from localcloud import publishing  # noqa: PLC0415 - not needed to find a running cloud
+
+    return publishing.publish(home / "cloud" / "git" / f"{name}.git", directory, branch)
+
+
+@contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Hold a lock file; others wait."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

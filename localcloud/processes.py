@@ -1,0 +1,57 @@
+"""Processes by identity: a number and the moment it started, so that a recycled number is never mistaken."""
+
+from __future__ import annotations
+
+__all__ = ["ProcessIdentity", "end"]
+
+import os
+import select
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+STAT_START_FIELD = 19
+"""Position of the start time in /proc/<pid>/stat, counted after the command name in parentheses."""
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process that is, or was."""
+
+    pid: int
+    started_ticks: int
+
+    @staticmethod
+    def of(pid: int) -> ProcessIdentity | None:
+        """Return the identity of a running process, or None; a zombie does not run."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] == "Z" else ProcessIdentity(pid, int(fields[STAT_START_FIELD]))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this very process still runs."""
+        return ProcessIdentity.of(self.pid) == self
+
+
+def end(process: ProcessIdentity, timeout_s: float) -> bool:
+    """Ask a process to end, and kill it when it has not after the timeout; True when it ended by itself."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        # The handle is pinned before the identity is checked: what is signalled is what was checked.
+        if not process.is_running:
+            return True
+        for number, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, timeout_s)):
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, number)
+            if select.select([handle], [], [], patience_s)[0]:
+                return number == signal.SIGTERM
+        return False
+    finally:
+        os.close(handle)
