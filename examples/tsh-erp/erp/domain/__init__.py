@@ -1,0 +1,1 @@
+"""The rules of the business, as functions of their arguments: no database, no clock, no web."""

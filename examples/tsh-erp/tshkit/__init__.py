@@ -1,0 +1,1 @@
+"""What the ERP and NeuroLink have in common: tokens, logs, and how a service says whether it is ready."""
