@@ -1,0 +1,91 @@
+"""The env file: typed values to text that docker compose reads back byte for byte.
+
+compose reads `NAME="value"` with backslash escapes and with `$` as the start of a variable; raw values get mangled
+(backslashes, quotes, dollars, hashes), so every value is quoted. Lists and mappings become compact JSON, booleans
+`true` and `false`: what pydantic's settings expect of a list is JSON, not commas.
+"""
+
+from __future__ import annotations
+
+__all__ = ["NAME", "flatten", "names_used", "quote", "render_environment", "resolve", "unquote"]
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from infra.commands.templates import render, render_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)\s*-?\}\}")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}
+_DEPTH = 5
+
+
+def flatten(value: Any) -> str:
+    """Return a typed value as the text that its reader expects; a whole number stays one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(_whole(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def names_used(value: Any) -> set[str]:
+    """Return the names that a value refers to as `{{ NAME }}`."""
+    return set(_REFERENCE.findall(flatten(value)))
+
+
+def resolve(values: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return all values as text, references filled in; what a reference stands for is never looked into again.
+
+    `values` may refer to each other and to `secrets`; a secret is taken as it is, whatever is in it.
+
+    ValueError for a name that no variable may have, and for references in a circle; jinja2's UndefinedError for a
+    reference to nothing.
+    """
+    raw = dict(secrets or {})
+    for name in [*values, *raw]:
+        if not NAME.match(name):
+            raise ValueError(f"Not a variable name: {name!r}")
+    plain = {name: flatten(value) for name, value in values.items()}
+    done = raw | {name: text for name, text in plain.items() if "{{" not in text and "{%" not in text}
+    for _ in range(_DEPTH):
+        waiting = plain.keys() - done
+        for name in sorted(waiting):
+            if not names_used(plain[name]) & waiting:
+                done[name] = render_text(plain[name], done)
+    if circle := plain.keys() - done:
+        raise ValueError(f"References in a circle: {', '.join(sorted(circle))}")
+    return done
+
+
+def quote(value: str) -> str:
+    """Return a value in double quotes, as compose's env files want it. ValueError for a NUL byte."""
+    if "\0" in value:
+        raise ValueError("A NUL byte cannot be in an environment variable")
+    return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+
+
+def unquote(text: str) -> str:
+    """Undo `quote`."""
+    return re.sub(r"\\(.)", lambda match: {"n": "\n", "r": "\r"}.get(match[1], match[1]), text[1:-1])
+
+
+def render_environment(values: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> str:
+    """Return the env file's whole text, one variable a line, sorted by name."""
+    variables = sorted(resolve(values, secrets).items())
+    return render("environment.env.j2", {"variables": variables}, {"compose": quote})
+
+
+def _whole(value: Any) -> Any:
+    """Give whole numbers back their kind: on the wire between engine and provider every number is a double."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(each) for each in value]  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,131 @@
+"""The workload's source: an exact commit in its directory, and the directories that its containers write to."""
+
+from __future__ import annotations
+
+__all__ = ["Checkout"]
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import Resource
+
+from infra.commands import acts
+from infra.host.resource import HostProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pulumi import Input, Output, ResourceOptions
+
+
+class CheckoutProvider(HostProvider):
+    """Edits made on the host are drift; they are saved aside before the commit comes back."""
+
+    subject = "checkout"
+    phase = "clone"
+    timeout_s = 900.0
+
+    def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask for the tree and for the directories."""
+        found: dict[str, dict[str, Any]] = {
+            "tree": {"kind": "checkout", "directory": spec["directory"], "owner": spec["owner"]},
+        }
+        for each in spec["directories"]:
+            found[_path(spec, each)] = {"kind": "file", "path": _path(spec, each)}
+        return found
+
+    def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
+        """Check out, then make the directories: a clone wants an empty place."""
+        tree = facts["tree"]
+        changed = _changed(spec, facts)
+        names = ("repository", "branch", "commit", "directory", "owner")
+        source = {**{name: spec[name] for name in names}, "save": changed}
+        steps: list[acts.Act] = []
+        if not tree["commit"]:
+            steps.append(acts.checkout(f"{spec['directory']} is no checkout", **source))
+        elif tree["commit"] != spec["commit"]:
+            why = f"commit {tree['commit'][:12]} is checked out instead of {spec['commit'][:12]}"
+            steps.append(acts.checkout(why, **source))
+        elif changed or tree["url"] != spec["repository"]:
+            why = f"edited on the host: {', '.join(changed)}" if changed else f"the origin is {tree['url']}"
+            steps.append(acts.checkout(why, **source))
+        for each in spec["directories"]:
+            steps += _directory(spec, each, facts[_path(spec, each)])
+        return steps
+
+    def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        """Return the commit that is there, and what differs from it."""
+        return {"commit": facts["tree"]["commit"], "modified": _changed(spec, facts)}
+
+    def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
+        """Remove the tree, with what the workload wrote into it."""
+        return [acts.remove("the checkout is no longer wanted", spec["directory"])]
+
+
+class Checkout(Resource, module="greenroom", name="Checkout"):
+    """A repository at an exact commit.
+
+    `keep` are untracked paths in it that belong to the deployment: env file, logs, uploads. `directories` are made
+    with an owner and a mode, `path` relative to the checkout.
+    """
+
+    commit: Output[str]
+    modified: Output[list[str]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connection: Mapping[str, Input[Any]],
+        repository: Input[str],
+        branch: Input[str],
+        commit: Input[str],
+        directory: Input[str],
+        owner: Input[str],
+        keep: Sequence[str] = (),
+        directories: Sequence[Mapping[str, Any]] = (),
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "connection": connection,
+            "repository": repository,
+            "branch": branch,
+            "commit": commit,
+            "directory": directory,
+            "owner": owner,
+            "keep": list(keep),
+            "directories": [dict(each) for each in directories],
+            "modified": None,
+        }
+        super().__init__(CheckoutProvider(), name, props, opts)
+
+
+def _changed(spec: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    own = [*spec["keep"], *(each["path"] for each in spec["directories"])]
+    return [entry for entry in facts["tree"]["changed"] if not _is_kept(entry, own)]
+
+
+def _is_kept(entry: str, keep: list[str]) -> bool:
+    path = entry[3:]
+    if not entry.startswith("??"):
+        return False
+    inside = (path.rstrip("/") == kept.rstrip("/") or path.startswith(f"{kept.rstrip('/')}/") for kept in keep)
+    return any(inside) or any(kept.startswith(path) for kept in keep)
+
+
+def _directory(spec: dict[str, Any], entry: dict[str, Any], found: dict[str, Any]) -> list[acts.Act]:
+    owner, path, mode = _owner(entry), _path(spec, entry), str(entry["mode"])
+    if not found["exists"]:
+        return [acts.directory(f"{path} is missing", path, owner=owner, mode=mode)]
+    if found["mode"] != mode or owner not in (found["owner"], found["uid"]):
+        why = f"{path} belongs to {found['owner']} with mode {found['mode']}, not to {owner} with {mode}"
+        return [acts.directory(why, path, owner=owner, mode=mode)]
+    return []
+
+
+def _owner(entry: dict[str, Any]) -> str:
+    owner = entry["owner"]
+    return str(int(owner)) if isinstance(owner, float | int) else str(owner)
+
+
+def _path(spec: dict[str, Any], entry: dict[str, Any]) -> str:
+    return f"{spec['directory']}/{entry['path']}"

@@ -1,0 +1,107 @@
+"""The release's images: built on the host or pulled, both at once where both are needed, and skipped where present."""
+
+from __future__ import annotations
+
+__all__ = ["Images"]
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import Resource
+
+from infra.commands import acts, compose
+from infra.host.resource import HostProvider
+from infra.host.workload import expect_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi import Input, Output, ResourceOptions
+
+_BUILD_S = 1500.0
+
+
+class ImagesProvider(HostProvider):
+    """Every reference of the compose file must be an image on the host."""
+
+    subject = "images"
+    phase = "build"
+    timeout_s = 1800.0
+
+    def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask compose when there is something to do; for looking only, ask the engine."""
+        if spec.get("images"):
+            return {"present": {"kind": "images", "references": sorted(spec["images"])}}
+        return {"stack": compose.model_probe("stack", spec["workload"])}
+
+    def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
+        """Build and pull what is missing, side by side."""
+        if "present" in facts:
+            missing = [name for name, found in sorted(facts["present"].items()) if found != spec["images"][name]]
+            return [acts.Act(f"image {name} is missing or another one", {}) for name in missing]
+        stack, workload = facts["stack"], spec["workload"]
+        expect_readable(spec, stack, self.phase)
+        missing = {name for name, found in stack["images"].items() if not found}
+        is_built = spec["mode"] == "build"
+        builds = [name for name, each in stack["services"].items() if each["image"] in missing and each["build"]]
+        pulls = [name for name, each in stack["services"].items() if each["image"] in missing and not each["build"]]
+        steps: list[acts.Act] = []
+        if builds and is_built:
+            steps.append(_compose(workload, ["build", *builds], "IMAGE_BUILD_FAILED", "--progress=plain"))
+        if not is_built:
+            pulls, builds = [*pulls, *builds], []
+        if pulls:
+            steps.append(_compose(workload, ["pull", "--quiet", *pulls], "IMAGE_PULL_FAILED"))
+        return [acts.together(steps)] if len(steps) > 1 else steps
+
+    def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        """Return the id behind each reference."""
+        if "present" in facts:
+            return {"images": facts["present"]}
+        stack = facts["stack"]
+        built = compose.references(stack, built=spec["mode"] == "build")
+        return {"images": stack["images"], "built": built if spec["mode"] == "build" else []}
+
+    def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
+        """Remove the images that were built here."""
+        return [acts.remove_images("the release is no longer wanted", spec["built"])] if spec.get("built") else []
+
+
+class Images(Resource, module="greenroom", name="Images"):
+    """The images of one release of a compose project: `images` maps each reference to its id."""
+
+    images: Output[dict[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connection: Mapping[str, Input[Any]],
+        workload: Mapping[str, Input[Any]],
+        commit: Input[str],
+        mode: Input[str] = "build",
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "connection": connection,
+            "workload": workload,
+            "commit": commit,
+            "mode": mode,
+            "images": None,
+            "built": None,
+        }
+        super().__init__(ImagesProvider(), name, props, opts)
+
+
+def _compose(workload: dict[str, Any], words: list[str], code: str, *flags: str) -> acts.Act:
+    argv = compose.arguments(workload)
+    verb = words[0]
+    return acts.run(
+        f"images are missing: {verb} {' '.join(word for word in words[1:] if not word.startswith('-'))}",
+        [*argv[:2], *flags, *argv[2:], *words],
+        say=f"{verb} {' '.join(words[1:])}",
+        code=code,
+        timeout_s=_BUILD_S,
+        stream=verb,
+        env=dict(workload["variables"]),
+        hint=f"cd {workload['directory']} && less {workload['compose_file']}",
+    )

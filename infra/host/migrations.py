@@ -1,0 +1,148 @@
+"""The schema at the release's revision, before any of the release's services start on it.
+
+Migrations run in a container of the new image, with only what that service depends on up: a migration that fails
+leaves the old services where they were.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Migrations"]
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import Resource
+
+from infra.commands import acts, compose
+from infra.commands.migrations import parse_applied, parse_current
+from infra.errors import StepError
+from infra.host.resource import HostProvider
+from infra.host.stack import bring_up
+from infra.host.workload import expect_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pulumi import Input, Output, ResourceOptions
+
+_MARK = "-- where the schema stands --"
+_MIGRATE_S = 600.0
+
+
+class MigrationsProvider(HostProvider):
+    """Brings the database up, runs the migrations, and reads where the schema stands, in one container."""
+
+    subject = "migrations"
+    phase = "migrate"
+    timeout_s = 900.0
+    withheld = ("full",)
+
+    def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        """Note the revision that there was."""
+        return {**spec, "before": str(olds.get("revision", "")), "full": True}
+
+    def wanted(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """Want the schema at the head."""
+        return {**super().wanted(olds, news), "head": True}
+
+    def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask for the model to converge; ask alembic, in the running service, to look."""
+        if spec.get("full"):
+            return {"stack": compose.model_probe("stack", spec["workload"])}
+        options = ["--workdir", spec["directory"]] if spec["directory"] else []
+        question = {"project": spec["workload"]["project"], "service": spec["service"]}
+        return {"current": {"kind": "exec", **question, "options": options, "argv": spec["current"]}}
+
+    def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
+        """Migrate until the facts tell that it is done."""
+        if "current" in facts:
+            return [acts.Act(why, {}) for why in _drift(spec, facts["current"])]
+        if "migration" in facts:
+            return []
+        stack = facts["stack"]
+        expect_readable(spec, stack, self.phase)
+        services = compose.closure(stack["services"], stack["services"][spec["service"]]["depends"])
+        return [*bring_up(spec, stack, services, timeout_s=300.0), _migrate(spec)]
+
+    def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        """Return the revision; while the service is down, the one on record."""
+        if "migration" not in facts:
+            seen = facts["current"]
+            if seen["exit_status"] != 0:
+                return {}
+            revision = parse_current(seen["stdout"])
+            return {"revision": revision.name, "head": revision.is_head}
+        printed, _, current = str(facts["migration"]).rpartition(_MARK)
+        revision = parse_current(current)
+        if not revision.is_head:
+            raise StepError(
+                phase=self.phase,
+                host=str(spec["connection"]["host"]),
+                command=shlex.join(spec["command"]),
+                exit_status=0,
+                evidence=str(facts["migration"]),
+                code="MIGRATION_INCOMPLETE",
+                hint=shlex.join(spec["current"]),
+            )
+        return {"revision": revision.name, "head": True, "applied": parse_applied(printed)}
+
+
+class Migrations(Resource, module="greenroom", name="Migrations"):
+    """alembic (or what prints like it) run to the head, in the declared service's image and its environment."""
+
+    revision: Output[str]
+    head: Output[bool]
+    applied: Output[list[str]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connection: Mapping[str, Input[Any]],
+        workload: Mapping[str, Input[Any]],
+        service: str,
+        command: Sequence[str],
+        current: Sequence[str],
+        commit: Input[str],
+        environment: Input[str],
+        directory: str = "",
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "connection": connection,
+            "workload": workload,
+            "service": service,
+            "command": list(command),
+            "current": list(current),
+            "directory": directory,
+            "commit": commit,
+            "environment": environment,
+            **dict.fromkeys(("revision", "head", "applied", "before")),
+        }
+        super().__init__(MigrationsProvider(), name, props, opts)
+
+
+def _migrate(spec: dict[str, Any]) -> acts.Act:
+    workload = spec["workload"]
+    script = f"{shlex.join(spec['command'])} && echo {shlex.quote(_MARK)} && {shlex.join(spec['current'])}"
+    where = ["--workdir", spec["directory"]] if spec["directory"] else []
+    flags = ["--rm", "--no-TTY", "--no-deps", "--quiet-pull", *where]
+    return acts.run(
+        "the release's migrations have not been run",
+        [*compose.arguments(workload, labelled=True), "run", *flags, spec["service"], "sh", "-c", script],
+        say=shlex.join(spec["command"]),
+        code="MIGRATION_FAILED",
+        timeout_s=_MIGRATE_S,
+        env=dict(workload["variables"]),
+        keep="migration",
+        hint="docker compose logs, and the migration that the evidence names",
+    )
+
+
+def _drift(spec: dict[str, Any], seen: dict[str, Any]) -> list[str]:
+    if seen["exit_status"] != 0:
+        return []
+    revision = parse_current(seen["stdout"])
+    if revision.is_head and revision.name == spec["revision"]:
+        return []
+    return [f"the schema is at revision {revision.name or 'none'} instead of {spec['revision']}"]

@@ -1,0 +1,116 @@
+"""Caddy in front of the workload: HTTPS on the public name, routes to loopback ports, its own CA where asked."""
+
+from __future__ import annotations
+
+__all__ = ["Proxy"]
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import Resource
+
+from infra.commands import acts
+from infra.commands.proxy import caddyfile
+from infra.commands.templates import recipe
+from infra.host.resource import HostProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pulumi import Input, Output, ResourceOptions
+
+_FILE = "/etc/caddy/Caddyfile"
+_NEXT = "/etc/caddy/Caddyfile.next"
+_HOME = "/var/lib/caddy"
+_SOCKET = f"{_HOME}/admin.sock"
+_AUTHORITY = f"{_HOME}/.local/share/caddy/pki/authorities/local/root.crt"
+_UNIT = "caddy.service"
+
+
+class ProxyProvider(HostProvider):
+    """A new configuration is validated before it takes the file's name, and reloaded without dropping a connection."""
+
+    subject = "proxy"
+    phase = "proxy"
+    withheld = ("text",)
+
+    def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        """Render the configuration."""
+        del olds
+        text = caddyfile(domain=spec["domain"], routes=spec["routes"], tls=spec["tls"], email=spec["email"])
+        return {**spec, "text": text, "expected": hashlib.sha256(text.encode()).hexdigest()}
+
+    def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask for file, unit, admin socket and root certificate."""
+        del spec
+        return {
+            "file": {"kind": "file", "path": _FILE},
+            "units": {"kind": "units", "names": [_UNIT]},
+            "socket": {"kind": "file", "path": _SOCKET},
+            "authority": {"kind": "file", "path": _AUTHORITY, "content": True},
+        }
+
+    def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
+        """Validate beside, swap, reload; restart where no admin socket listens yet."""
+        differs = facts["file"]["digest"] != spec["expected"]
+        is_active = facts["units"][_UNIT]["active"] == "active"
+        if not differs and is_active and facts["socket"]["exists"]:
+            return []
+        why = "the proxy's configuration differs" if differs else "the proxy is not running with it"
+        steps: list[acts.Act] = []
+        if differs:
+            text = str(spec.get("text", ""))
+            check = ["caddy", "validate", "--config", _NEXT, "--adapter", "caddyfile"]
+            steps += [
+                acts.write(why, _NEXT, text, owner="root", mode="0644"),
+                acts.run(why, check, say="validate", code="PROXY_INVALID", user="caddy"),
+                acts.run(why, ["mv", "-fT", _NEXT, _FILE], code="PROXY_INVALID"),
+            ]
+        verb = "reload" if is_active and facts["socket"]["exists"] else "restart"
+        hint = "journalctl -u caddy -n 50"
+        steps.append(acts.run(why, ["systemctl", verb, _UNIT], say=f"{verb} caddy", code="PROXY_FAILED", hint=hint))
+        wait = ["sh", "-c", 'for i in $(seq 100); do [ -S "$1" ] && exit 0; sleep 0.05; done; exit 1', "wait", _SOCKET]
+        steps.append(acts.run(why, wait, code="PROXY_FAILED", hint=hint))
+        if spec["tls"] == "internal":
+            script = 'for i in $(seq 200); do [ -s "$1" ] && exit 0; sleep 0.05; done; exit 1'
+            steps.append(acts.run(why, ["sh", "-c", script, "wait", _AUTHORITY], code="PROXY_FAILED", hint=hint))
+        return steps
+
+    def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        """Return the root certificate of the proxy's own authority, and the file's digest."""
+        authority = facts["authority"].get("content", "") if spec["tls"] == "internal" else ""
+        return {"ca_certificate": authority, "digest": facts["file"]["digest"]}
+
+    def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
+        """Stop the proxy and remove its configuration."""
+        del spec
+        why = "the proxy is no longer wanted"
+        return [acts.run(why, ["systemctl", "stop", _UNIT], code="PROXY_FAILED"), acts.remove(why, _FILE)]
+
+
+class Proxy(Resource, module="greenroom", name="Proxy"):
+    """HTTPS for one name. `routes` are `{path, port}`; the most specific path wins, whatever their order."""
+
+    ca_certificate: Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connection: Mapping[str, Input[Any]],
+        domain: Input[str],
+        routes: Sequence[Mapping[str, Any]],
+        tls: Input[str],
+        email: Input[str] = "",
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "connection": connection,
+            "domain": domain,
+            "routes": [dict(route) for route in routes],
+            "tls": tls,
+            "email": email,
+            "recipe": recipe("Caddyfile.j2"),
+            **dict.fromkeys(("ca_certificate", "digest", "expected")),
+        }
+        super().__init__(ProxyProvider(), name, props, opts)

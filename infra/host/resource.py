@@ -1,0 +1,199 @@
+"""The shape that all host resources share: probe, plan, apply, verify.
+
+A resource says what to ask of the host, and a pure plan: the acts that are missing, each with the reason. Everything
+else follows. `create` and `update` converge and then expect an empty plan; `read` makes the same plan and performs
+nothing, so its reasons *are* the drift; `diff` compares inputs with what was last seen, and opens no connection.
+"""
+
+from __future__ import annotations
+
+__all__ = ["HostProvider", "endpoint_of", "hidden"]
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from infra.errors import AuthenticationError, StepError, UnreachableError
+from infra.host.validation import is_known, problems_of
+from infra.transport import Endpoint, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.commands.acts import Act
+    from infra.transport.worker import Worker
+
+Props = dict[str, Any]
+
+PROVIDER = "__provider"
+PATIENCE_S = 300.0
+"""How long a droplet may take to boot."""
+
+
+def endpoint_of(connection: Props) -> Endpoint:
+    """Return the endpoint that a `connection` input describes."""
+    return Endpoint(
+        host=str(connection["host"]),
+        port=int(connection["port"]),
+        user=str(connection["user"]),
+        host_key=str(connection["host_key"]),
+        private_key=str(connection["private_key"]),
+        machine=str(connection["machine"]),
+    )
+
+
+def hidden(props: Props, *names: str) -> Props:
+    """Return the properties without the provider's own and the named ones."""
+    return {name: value for name, value in props.items() if name != PROVIDER and name not in names}
+
+
+class HostProvider(ResourceProvider):
+    """Base of the providers in this package. `spec` below is the inputs, in `read` the last outputs."""
+
+    serialize_as_secret_always = False  # a reference to a class; nothing in it to hide
+    subject: ClassVar[str] = "host"
+    phase: ClassVar[str] = "host"
+    withheld: ClassVar[tuple[str, ...]] = ()
+    """Inputs that never become outputs: secrets that are compared by digest."""
+    timeout_s: ClassVar[float] = 120.0
+
+    # ---- what a resource says of itself
+
+    @abstractmethod
+    def probes(self, spec: Props) -> dict[str, Props]:
+        """Return the questions for the host, by name."""
+
+    @abstractmethod
+    def plan(self, spec: Props, facts: Props) -> list[Act]:
+        """Return the acts that make the facts what the specification wants; empty when they are."""
+
+    def outputs(self, spec: Props, facts: Props) -> Props:
+        """Return the observed outputs, under the inputs' names where they show the same thing."""
+        del spec, facts
+        return {}
+
+    def removal(self, spec: Props) -> list[Act]:
+        """Return the acts that take the resource away."""
+        del spec
+        return []
+
+    def wanted(self, olds: Props, news: Props) -> Props:
+        """Return the values that the outputs must have, for `diff`."""
+        del olds
+        return hidden(news, *self.withheld)
+
+    def prepared(self, spec: Props, olds: Props) -> Props:
+        """Return the specification with what `create` or `update` adds to it before it looks at the host."""
+        del olds
+        return spec
+
+    # ---- the provider's calls
+
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        """Refuse inputs that could not be meant, before anything is touched."""
+        failures = [CheckFailure(name, reason) for name, reason in problems_of(news)]
+        return CheckResult(news, failures)
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        """Compare what is wanted with what was last seen; pure."""
+        if not is_known(_news):
+            return DiffResult(changes=True)
+        wanted = {**self.wanted(_olds, _news), "drift": [], "reachable": True}
+        return DiffResult(changes=any(_olds.get(name) != value for name, value in wanted.items()))
+
+    def create(self, props: Props) -> CreateResult:
+        """Converge the host; safe to repeat, and to have been cut short."""
+        return CreateResult(self.subject, self._converge(props, {}))
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        """Converge the host to the new inputs, or back from drift."""
+        return UpdateResult(self._converge(_news, _olds))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        """Observe, and name what differs. A host that does not answer is a finding, not a failure."""
+        try:
+            worker = self.observer(props)
+            facts = worker.call(
+                subject=self.subject, phase=self.phase, probes=self.probes(props), timeout_s=self.timeout_s
+            )
+        except UnreachableError as error:
+            say(self.subject, f"{error.host} does not answer")
+            return ReadResult(id_, {**hidden(props), "reachable": False})
+        drift = [act.why for act in self.plan(props, facts)]
+        for each in drift:
+            say(self.subject, f"drift: {each}")
+        return ReadResult(id_, {**hidden(props), **self.outputs(props, facts), "drift": drift, "reachable": True})
+
+    def delete(self, _id: str, _props: Props) -> None:
+        """Take away what was made. A machine that is gone, or is another one by now, has nothing left to take."""
+        acts = self.removal(_props)
+        if not acts:
+            return
+        try:
+            worker = self.worker(_props, patience_s=0.0)
+        except (UnreachableError, AuthenticationError) as error:
+            say(self.subject, f"nothing removed: {error.message.splitlines()[0]}")
+            return
+        self.perform(worker, _props, acts, {})
+
+    # ---- the parts of converging
+
+    def worker(self, spec: Props, *, patience_s: float) -> Worker:
+        """Return the worker on the resource's host."""
+        from infra.transport.pool import link  # noqa: PLC0415 (fabric is loaded when a host is really asked)
+        from infra.transport.worker import worker  # noqa: PLC0415
+
+        return worker(link(endpoint_of(spec["connection"]), patience_s=patience_s))
+
+    def observer(self, spec: Props, *, patience_s: float = 0.0) -> Worker:
+        """Return the worker for looking only; a host that does not answer now is not waited for."""
+        return self.worker(spec, patience_s=patience_s)
+
+    def perform(self, worker: Worker, spec: Props, acts: Sequence[Act], probes: dict[str, Props]) -> Props:
+        """Perform acts and ask again, in one round trip."""
+        workload = spec.get("workload") or {}
+        redact: Props = {}
+        if workload:
+            redact = {"path": f"{workload['directory']}/{workload['env_file']}", "names": workload["secrets"]}
+        return worker.call(
+            subject=self.subject,
+            phase=self.phase,
+            probes=probes,
+            acts=[act.wire for act in acts],
+            redact=redact,
+            timeout_s=self.timeout_s,
+        )
+
+    def _converge(self, news: Props, olds: Props) -> Props:
+        spec = self.prepared(hidden(news), olds)
+        worker = self.worker(spec, patience_s=PATIENCE_S)
+        probes = self.probes(spec)
+        facts = worker.call(subject=self.subject, phase=self.phase, probes=probes, timeout_s=self.timeout_s)
+        acts = self.plan(spec, facts)
+        if acts:
+            facts = self.perform(worker, spec, acts, probes)
+            self._expect_nothing_left(worker, spec, facts)
+        seen = self.outputs(spec, facts)
+        return {**hidden(spec, *self.withheld), **seen, "drift": [], "reachable": True}
+
+    def _expect_nothing_left(self, worker: Worker, spec: Props, facts: Props) -> None:
+        left = [act.why for act in self.plan(spec, facts)]
+        if left:
+            raise StepError(
+                phase=self.phase,
+                host=str(worker.link.endpoint),
+                command="verify",
+                exit_status=None,
+                evidence="\n".join(left),
+                code="NOT_CONVERGED",
+                hint="greenroom refresh",
+            )

@@ -1,0 +1,129 @@
+"""The compose project: every service with a container of the wanted configuration, running and healthy.
+
+What differs is made anew; the rest is not touched. `bring_up` is also what migrations use, for just the services that
+they need.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ComposeStack", "bring_up"]
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import Resource
+
+from infra.commands import acts, compose
+from infra.host.resource import HostProvider
+from infra.host.workload import expect_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi import Input, Output, ResourceOptions
+
+
+def bring_up(
+    spec: dict[str, Any], stack: dict[str, Any], services: Mapping[str, Any], *, timeout_s: float
+) -> list[acts.Act]:
+    """Return the acts that make, start and await the given services; none when all is as it should be."""
+    workload = spec["workload"]
+    found = compose.gaps(stack, services)
+    if not found:
+        return []
+    why = "; ".join(gap.why for gap in found)
+    steps: list[acts.Act] = []
+    recreate = [gap.service for gap in found if gap.recreate]
+    if recreate:
+        path = compose.override_path(workload["project"])
+        steps += [
+            acts.write(why, path, compose.override(stack["services"]), owner="root", mode="0644"),
+            acts.run(
+                why,
+                compose.recreate_arguments(workload, recreate),
+                say=f"make containers: {', '.join(recreate)}",
+                code="COMPOSE_UP_FAILED",
+                timeout_s=180.0,
+                env=dict(workload["variables"]),
+            ),
+        ]
+    return [*steps, acts.start(why, project=workload["project"], services=services, timeout_s=timeout_s)]
+
+
+class ComposeStackProvider(HostProvider):
+    """Plans from the resolved model; looks, for `read`, at the engine's containers alone."""
+
+    subject = "stack"
+    phase = "compose-up"
+    timeout_s = 900.0
+    withheld = ("full",)
+
+    def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        """Converging needs the full model."""
+        del olds
+        return {**spec, "full": True}
+
+    def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask compose and the engine to converge; the engine alone to look."""
+        if spec.get("full"):
+            return {"stack": compose.model_probe("stack", spec["workload"])}
+        return {"seen": {"kind": "containers", "project": spec["workload"]["project"]}}
+
+    def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
+        """Mend what differs; without the model, name what differs from the record."""
+        if "seen" in facts:
+            return [acts.Act(why, {}) for why in _drift(spec["services"], facts["seen"]["containers"])]
+        stack = facts["stack"]
+        expect_readable(spec, stack, self.phase)
+        return bring_up(spec, stack, stack["services"], timeout_s=float(spec["timeout_s"]))
+
+    def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        """Return each service's container as it is."""
+        del spec
+        fact = facts.get("seen") or facts["stack"]
+        return {"services": compose.services_shown(fact["containers"])}
+
+    def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
+        """Take the project down, volumes included, and its override file with it."""
+        project = spec["workload"]["project"]
+        why = "the project is no longer wanted"
+        return [acts.down(why, project=project), acts.remove(why, compose.override_path(project))]
+
+
+class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
+    """A compose project, up and healthy. `commit` and `environment` are what a new release or secret changes."""
+
+    services: Output[dict[str, Any]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connection: Mapping[str, Input[Any]],
+        workload: Mapping[str, Input[Any]],
+        commit: Input[str],
+        environment: Input[str],
+        timeout_s: float = 300.0,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "connection": connection,
+            "workload": workload,
+            "commit": commit,
+            "environment": environment,
+            "timeout_s": timeout_s,
+            "services": None,
+        }
+        super().__init__(ComposeStackProvider(), name, props, opts)
+
+
+def _drift(recorded: dict[str, Any], seen: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for service, was in sorted(recorded.items()):
+        now = seen.get(service)
+        if now is None:
+            found.append(f"service {service} has no container")
+        elif now["config"] != was["config"] or now["image"] != was["image"]:
+            found.append(f"service {service} runs with another configuration")
+        elif (now["state"], now["health"]) != ("running", "healthy" if was["health"] != "none" else "none"):
+            found.append(f"service {service} is {now['state']}, health {now['health']}")
+    return found + [f"service {service} is not one of the project's" for service in sorted(seen.keys() - recorded)]

@@ -1,0 +1,120 @@
+"""The workload's source on the host: an exact commit, cloned whole or not at all, local edits saved aside first."""
+
+from __future__ import annotations
+
+__all__ = ["checkout_act", "checkout_fact"]
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from infra.transport.remote.processes import Finished, command_text, run
+from infra.transport.remote.report import ActFailure
+
+if TYPE_CHECKING:
+    from infra.transport.remote.report import Reporter
+
+_ENVIRONMENT = {
+    # ext:: and file: would run commands or read files of the host's choosing.
+    "GIT_ALLOW_PROTOCOL": "http:https:ssh",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
+}
+_GIT = ["git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
+
+
+def checkout_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Tell which commit is checked out, from where, and which paths differ from it."""
+    directory, owner = probe["directory"], probe["owner"]
+    if not os.path.isdir(f"{directory}/.git"):  # noqa: PTH112
+        return {"exists": os.path.exists(directory), "commit": "", "url": "", "changed": []}  # noqa: PTH110
+    head = _git(["rev-parse", "--verify", "-q", "HEAD^{commit}"], directory, owner)
+    url = _git(["config", "--get", "remote.origin.url"], directory, owner)
+    state = _git(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"], directory, owner)
+    changed = sorted(entry for entry in state.stdout.split("\0") if entry) if state.exit_status == 0 else ["?? .git"]
+    return {"exists": True, "commit": head.stdout.strip(), "url": url.stdout.strip(), "changed": changed}
+
+
+def checkout_act(act: dict[str, Any], report: Reporter) -> None:
+    """Bring the directory to the commit.
+
+    A new tree is made beside the directory and takes its name when it is complete; in a tree that is there, what was
+    edited by hand is moved to `<directory>.saved-<time>` before the commit is checked out.
+    """
+    directory, owner = act["directory"], act["owner"]
+    if os.path.isdir(f"{directory}/.git"):  # noqa: PTH112
+        _save_aside(act, report)
+        _fetch(act, directory)
+        _must(["checkout", "--force", "--detach", act["commit"]], directory, owner, "CHECKOUT_FAILED")
+        return
+    if os.path.isdir(directory) and os.listdir(directory):  # noqa: PTH112, PTH208
+        raise ActFailure(
+            "DIRECTORY_OCCUPIED",
+            f"git clone {act['repository']} {directory}",
+            None,
+            "\n".join(sorted(os.listdir(directory))[:20]),  # noqa: PTH208
+            f"ls -la {directory}; move what is there away, it is no checkout",
+        )
+    _clone(act, directory, owner)
+
+
+def _clone(act: dict[str, Any], directory: str, owner: str) -> None:
+    partial = f"{directory}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    parent = os.path.dirname(directory)  # noqa: PTH120
+    _must(["init", "-q", partial], parent, owner, "CLONE_FAILED")
+    _must(["remote", "add", "origin", act["repository"]], partial, owner, "CLONE_FAILED")
+    _fetch(act, partial)
+    _must(["checkout", "-q", "--detach", act["commit"]], partial, owner, "CHECKOUT_FAILED")
+    if os.path.isdir(directory):  # noqa: PTH112
+        os.rmdir(directory)  # noqa: PTH106
+    os.rename(partial, directory)  # noqa: PTH104
+
+
+def _fetch(act: dict[str, Any], directory: str) -> None:
+    """Fetch just the commit; from a server that hands out branches only, the branch."""
+    owner, commit = act["owner"], act["commit"]
+    _must(["remote", "set-url", "origin", act["repository"]], directory, owner, "FETCH_FAILED")
+    if _git(["cat-file", "-e", f"{commit}^{{commit}}"], directory, owner).exit_status == 0:
+        return
+    exact = _git(["fetch", "-q", "--no-tags", "--depth=1", "origin", commit], directory, owner, timeout_s=600)
+    if exact.exit_status == 0:
+        return
+    branch = f"+refs/heads/{act['branch']}:refs/remotes/origin/{act['branch']}"
+    _must(["fetch", "-q", "--no-tags", "origin", branch], directory, owner, "FETCH_FAILED")
+    if _git(["cat-file", "-e", f"{commit}^{{commit}}"], directory, owner).exit_status != 0:
+        raise ActFailure(
+            "COMMIT_MISSING",
+            f"git fetch origin {commit}",
+            exact.exit_status,
+            exact.printed,
+            f"git ls-remote {act['repository']} {act['branch']}",
+        )
+
+
+def _save_aside(act: dict[str, Any], report: Reporter) -> None:
+    """Move the named differences away, then restore the tree; what the deployment keeps there is not among them."""
+    directory, owner = act["directory"], act["owner"]
+    if not act["save"]:
+        return
+    saved = f"{directory}.saved-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    for entry in act["save"]:
+        path = entry[3:].rstrip("/")
+        source, target = os.path.join(directory, path), os.path.join(saved, path)  # noqa: PTH118
+        if os.path.lexists(source):
+            os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+            shutil.move(source, target)
+    report.say(f"{len(act['save'])} local changes saved in {saved}")
+    _must(["reset", "-q", "--hard"], directory, owner, "CHECKOUT_FAILED")
+
+
+def _git(words: list[str], directory: str, owner: str, *, timeout_s: float = 60.0) -> Finished:
+    return run([*_GIT, *words], cwd=directory, user=owner, env=_ENVIRONMENT, timeout_s=timeout_s)
+
+
+def _must(words: list[str], directory: str, owner: str, code: str) -> None:
+    finished = _git(words, directory, owner, timeout_s=600)
+    if finished.exit_status != 0:
+        text = command_text(["git", "-C", directory, *words])
+        raise ActFailure(code, text, finished.exit_status, finished.printed, f"sudo -u {owner} {text}")

@@ -1,0 +1,107 @@
+"""The Docker engine's API over its socket: a question costs milliseconds, where the compose CLI costs hundreds."""
+
+from __future__ import annotations
+
+__all__ = ["Engine", "EngineRefusal"]
+
+import http.client
+import json
+import socket
+import struct
+import urllib.parse
+from typing import Any
+
+_SOCKET = "/run/docker.sock"
+_NOT_FOUND = 404
+_FIRST_ERROR = 400
+
+
+class EngineRefusal(Exception):  # noqa: N818 (becomes an ActFailure where it matters)
+    """The engine answered with an error status, or not at all (status 0)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"Docker engine: {status}: {message}")
+        self.status = status
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("docker", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """A client for the few calls that are needed; a connection a call, so that threads never meet."""
+
+    def __init__(self, path: str = _SOCKET) -> None:
+        self._path = path
+
+    def call(self, method: str, path: str, query: dict[str, Any] | None = None, *, timeout_s: float = 60.0) -> bytes:
+        """Send one request; EngineRefusal when the answer is an error."""
+        pairs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (query or {}).items()}
+        connection = _Connection(self._path, timeout_s)
+        try:
+            connection.request(method, f"{path}?{urllib.parse.urlencode(pairs)}" if pairs else path)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineRefusal(0, f"{method} {path}: {error}") from error
+        finally:
+            connection.close()
+        if answer.status >= _FIRST_ERROR:
+            raise EngineRefusal(answer.status, body.decode(errors="replace").strip())
+        return body
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        """GET a JSON document."""
+        return json.loads(self.call("GET", path, query))
+
+    def containers(self, project: str) -> list[dict[str, Any]]:
+        """Return the inspected containers of a compose project, running or not; one-off ones are left out."""
+        labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
+        listed = self.get("/containers/json", {"all": "true", "filters": {"label": labels}})
+        found = (self.inspect(each["Id"]) for each in listed)
+        return [each for each in found if each]
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return one container's facts, or nothing when it is gone."""
+        try:
+            return dict(self.get(f"/containers/{container}/json"))
+        except EngineRefusal as refusal:
+            if refusal.status == _NOT_FOUND:
+                return {}
+            raise
+
+    def image_id(self, reference: str) -> str:
+        """Return the id of an image that is here, or an empty string."""
+        try:
+            return str(self.get(f"/images/{urllib.parse.quote(reference, safe='/:@')}/json")["Id"])
+        except EngineRefusal as refusal:
+            if refusal.status == _NOT_FOUND:
+                return ""
+            raise
+
+    def logs(self, container: str, lines: int = 40) -> str:
+        """Return the end of a container's log, both streams."""
+        raw = self.call(
+            "GET", f"/containers/{container}/logs", {"stdout": "true", "stderr": "true", "tail": str(lines)}
+        )
+        return _unframe(raw).decode(errors="replace")
+
+
+def _unframe(raw: bytes) -> bytes:
+    """Strip the engine's eight-byte frame headers; a terminal's log has none."""
+    out = bytearray()
+    position = 0
+    while position + 8 <= len(raw):
+        kind, size = struct.unpack(">BxxxL", raw[position : position + 8])
+        if kind not in (1, 2):
+            return raw
+        out += raw[position + 8 : position + 8 + size]
+        position += 8 + size
+    return bytes(out) if position else raw

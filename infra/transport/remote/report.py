@@ -1,0 +1,110 @@
+"""The worker's side of the conversation: one JSON line an event, and no secret in any of them."""
+
+from __future__ import annotations
+
+__all__ = ["ActFailure", "Redactor", "Reporter"]
+
+import json
+import os
+import re
+import sys
+import threading
+import urllib.parse
+from typing import Any
+
+_MASK = "[secret]"
+_SHORTEST = 6
+_lock = threading.Lock()
+
+
+class ActFailure(Exception):  # noqa: N818 (an outcome on the wire; the controller raises the error)
+    """An act that did not succeed: a stable code, what ran, and the tail of what it printed."""
+
+    def __init__(self, code: str, command: str, exit_status: int | None, evidence: str, hint: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.command = command
+        self.exit_status = exit_status
+        self.evidence = evidence
+        self.hint = hint
+
+
+class Redactor:
+    """Masks values that must not leave the host, also where they were quoted for a URL or for JSON."""
+
+    def __init__(self, values: list[str]) -> None:
+        forms: set[str] = set()
+        for value in values:
+            if len(value) >= _SHORTEST:
+                forms |= {value, urllib.parse.quote(value, safe=""), json.dumps(value)[1:-1]}
+        ordered = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    @classmethod
+    def of_env_file(cls, path: str, names: list[str]) -> Redactor:
+        """Read the named variables of an env file as this host has them; a missing file has nothing to hide."""
+        try:
+            with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123 (pathlib costs start-up time)
+                text = stream.read()
+        except OSError:
+            return cls([])
+        wanted = set(names)
+        return cls([value for name, value in parse_env(text) if name in wanted])
+
+    def clean(self, text: str) -> str:
+        """Return the text with every known value masked."""
+        return self._pattern.sub(_MASK, text) if self._pattern else text
+
+
+def parse_env(text: str) -> list[tuple[str, str]]:
+    """Read `NAME="value"` lines as they are written here: double quotes, and backslashes before the rest."""
+    pairs: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if not equals or name.lstrip().startswith("#"):
+            continue
+        if value[:1] == value[-1:] == '"' and len(value) > 1:
+            value = re.sub(r"\\(.)", lambda match: {"n": "\n", "r": "\r"}.get(match[1], match[1]), value[1:-1])
+        elif value[:1] == value[-1:] == "'" and len(value) > 1:
+            value = value[1:-1]
+        pairs.append((name.strip(), value))
+    return pairs
+
+
+class Reporter:
+    """Sends the events of one request."""
+
+    def __init__(self, request: int, redactor: Redactor) -> None:
+        self._request = request
+        self.redactor = redactor
+
+    def say(self, text: str) -> None:
+        """Report progress: what runs now."""
+        self._send({"event": "say", "text": self.redactor.clean(text)})
+
+    def done(self, result: dict[str, Any]) -> None:
+        """End the request with its facts."""
+        self._send({"event": "done", "result": result})
+
+    def failed(self, failure: ActFailure) -> None:
+        """End the request with what went wrong."""
+        self._send(
+            {
+                "event": "failed",
+                "code": failure.code,
+                "command": self.redactor.clean(failure.command),
+                "exit_status": failure.exit_status,
+                "evidence": self.redactor.clean(failure.evidence)[-4000:],
+                "hint": failure.hint,
+            }
+        )
+
+    def _send(self, event: dict[str, Any]) -> None:
+        line = json.dumps({"id": self._request, **event}) + "\n"
+        with _lock:
+            try:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+            except OSError:
+                # The link is gone. What runs goes on to its end, and the next run finds the host as it is then.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,173 @@
+"""A compose project on the host: what it should be, what it is, starting it in order, and taking it away.
+
+The model comes from `docker compose config` once per probe; what it holds in secrets stays here, as a keyed digest of
+each service. That digest is also the container's label, so a container tells by itself whether it is the wanted one.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "LABEL",
+    "containers_fact",
+    "down_act",
+    "exec_fact",
+    "images_fact",
+    "model_fact",
+    "remove_images_act",
+    "stack_fact",
+]
+
+import hmac
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from infra.transport.remote.engine import Engine, EngineRefusal
+from infra.transport.remote.processes import command_text, run
+from infra.transport.remote.report import ActFailure
+
+if TYPE_CHECKING:
+    from infra.transport.remote.report import Reporter
+
+LABEL = "greenroom.config"
+_GONE = (304, 404, 409)
+
+
+def model_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Return the project's services as compose resolves them; `error` tells why it can't."""
+    argv = [*probe["argv"], "config", "--format", "json"]
+    finished = run(argv, cwd=probe["cwd"], env=probe.get("env"))
+    if finished.exit_status != 0:
+        return {"services": {}, "error": finished.stderr.strip()[-2000:] or "no answer", "command": command_text(argv)}
+    model = json.loads(finished.stdout)
+    key = _read(probe["key_file"])
+    services = {name: _service(model["name"], name, body, key) for name, body in sorted(model["services"].items())}
+    return {"services": services, "error": "", "command": ""}
+
+
+def stack_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Return model, containers and image ids together: all that a plan for the project needs."""
+    fact = model_fact(probe)
+    engine = Engine()
+    references = sorted({service["image"] for service in fact["services"].values()})
+    fact["images"] = _image_ids(engine, references)
+    fact["containers"] = _containers(engine, probe["project"])
+    return fact
+
+
+def containers_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Return the project's containers by service, without starting the compose CLI."""
+    return {"containers": _containers(Engine(), probe["project"])}
+
+
+def images_fact(probe: dict[str, Any]) -> dict[str, str]:
+    """Return the id of each named image, empty where it is missing."""
+    return _image_ids(Engine(), probe["references"])
+
+
+def down_act(act: dict[str, Any], report: Reporter) -> None:
+    """Remove what carries the project's label: containers, networks, volumes. Nothing else is touched."""
+    engine = Engine()
+    only = {"filters": {"label": [f"com.docker.compose.project={act['project']}"]}}
+    listed: list[str] = [each["Id"] for each in engine.get("/containers/json", {"all": "true", **only})]
+    report.say(f"stopping {len(listed)} containers")
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(_discard, [engine] * len(listed), listed))
+    for network in engine.get("/networks", only):
+        _delete(engine, f"/networks/{network['Id']}")
+    for volume in engine.get("/volumes", only)["Volumes"] or []:
+        _delete(engine, f"/volumes/{volume['Name']}")
+
+
+def remove_images_act(act: dict[str, Any], report: Reporter) -> None:
+    """Remove images by reference; one that is in use or gone stays as it is."""
+    del report
+    engine = Engine()
+    for reference in act["references"]:
+        _delete(engine, f"/images/{reference}")
+
+
+def describe(container: dict[str, Any]) -> dict[str, Any]:
+    """Return the few facts of an inspected container that decide anything."""
+    state, labels = container["State"], container["Config"].get("Labels") or {}
+    return {
+        "id": container["Id"],
+        "container": container["Name"].lstrip("/"),
+        "state": state["Status"],
+        "health": (state.get("Health") or {}).get("Status", "none"),
+        "exit_code": state["ExitCode"],
+        "restarts": container["RestartCount"],
+        "image": container["Config"]["Image"],
+        "image_id": container["Image"],
+        "config": labels.get(LABEL, ""),
+    }
+
+
+def exec_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Run a command inside a service's running container; exit status -1 when it has none."""
+    container = _containers(Engine(), probe["project"]).get(probe["service"])
+    if container is None or container["state"] != "running":
+        return {"exit_status": -1, "stdout": "", "stderr": ""}
+    finished = run(["docker", "exec", *probe["options"], container["id"], *probe["argv"]])
+    return {"exit_status": finished.exit_status, "stdout": finished.stdout, "stderr": finished.stderr}
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            return stream.read().strip()
+    except OSError:
+        return b""
+
+
+def _service(project: str, name: str, body: dict[str, Any], key: bytes) -> dict[str, Any]:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    depends = body.get("depends_on") or {}
+    health = body.get("healthcheck") or {}
+    return {
+        "image": body.get("image") or f"{project}-{name}",
+        "build": "build" in body,
+        "config": hmac.new(key, canonical, "sha256").hexdigest()[:32],
+        "depends": {each: how.get("condition", "service_started") for each, how in depends.items()},
+        "health": bool(health.get("test")) and not health.get("disable"),
+    }
+
+
+def _containers(engine: Engine, project: str) -> dict[str, Any]:
+    try:
+        found = engine.containers(project)
+    except EngineRefusal as refusal:
+        if refusal.status == 0:
+            return {}
+        raise
+    services: dict[str, Any] = {}
+    for container in sorted(found, key=lambda each: each["Created"]):
+        labels = container["Config"].get("Labels") or {}
+        services[labels.get("com.docker.compose.service", container["Name"])] = describe(container)
+    return services
+
+
+def _image_ids(engine: Engine, references: list[str]) -> dict[str, str]:
+    try:
+        return {reference: engine.image_id(reference) for reference in references}
+    except EngineRefusal as refusal:
+        if refusal.status == 0:
+            return dict.fromkeys(references, "")
+        raise
+
+
+def _discard(engine: Engine, container: str) -> None:
+    try:
+        engine.call("POST", f"/containers/{container}/stop", {"t": "10"})
+    except EngineRefusal as refusal:
+        if refusal.status not in _GONE:
+            raise
+    _delete(engine, f"/containers/{container}", {"force": "true", "v": "true"})
+
+
+def _delete(engine: Engine, path: str, query: dict[str, Any] | None = None) -> None:
+    try:
+        engine.call("DELETE", path, query)
+    except EngineRefusal as refusal:
+        if refusal.status not in _GONE:
+            raise ActFailure("REMOVE_FAILED", f"DELETE {path}", refusal.status, str(refusal)) from refusal

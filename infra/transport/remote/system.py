@@ -1,0 +1,105 @@
+"""The host's own facts: accounts, packages, units, mounts, and whether its first boot is over."""
+
+from __future__ import annotations
+
+__all__ = ["first_boot_fact", "host_keys_fact", "mount_fact", "packages_fact", "units_fact", "user_fact"]
+
+import glob
+import grp
+import os
+import pwd
+from typing import Any
+
+from infra.transport.remote.processes import run
+
+
+def user_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Tell whether an account exists, where it lives, its groups and the keys that open it."""
+    try:
+        entry = pwd.getpwnam(probe["name"])
+    except KeyError:
+        return {"exists": False, "uid": -1, "home": "", "shell": "", "groups": [], "keys": []}
+    groups = sorted(grp.getgrgid(gid).gr_name for gid in os.getgrouplist(entry.pw_name, entry.pw_gid))
+    keys: list[str] = []
+    path = f"{entry.pw_dir}/.ssh/authorized_keys"
+    if os.path.isfile(path):  # noqa: PTH113
+        with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
+            keys = [line.strip() for line in stream if line.strip() and not line.startswith("#")]
+    return {
+        "exists": True,
+        "uid": entry.pw_uid,
+        "home": entry.pw_dir,
+        "shell": entry.pw_shell,
+        "groups": groups,
+        "keys": keys,
+    }
+
+
+def packages_fact(probe: dict[str, Any]) -> dict[str, str]:
+    """Return the version of each named package that is fully installed."""
+    fields = "${Package}\t${Version}\t${db:Status-Status}\n"
+    finished = run(["dpkg-query", "-W", "-f", fields, *probe["names"]])
+    rows = (line.split("\t") for line in finished.stdout.splitlines())
+    return {name: version for name, version, status in rows if status == "installed"}
+
+
+def units_fact(probe: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return load, active and enabled state of each named unit."""
+    names: list[str] = probe["names"]
+    finished = run(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", *names])
+    facts: dict[str, dict[str, str]] = {}
+    for name, block in zip(names, finished.stdout.strip().split("\n\n"), strict=False):
+        values: dict[str, str] = {}
+        for line in block.splitlines():
+            key, _, value = line.partition("=")
+            values[key] = value
+        facts[name] = {
+            "load": values.get("LoadState", ""),
+            "active": values.get("ActiveState", ""),
+            "enabled": values.get("UnitFileState", ""),
+        }
+    return facts
+
+
+def first_boot_fact(probe: dict[str, Any]) -> dict[str, str]:
+    """Tell how far cloud-init is: running, done, error, disabled, or absent where it is not installed."""
+    del probe
+    finished = run(["cloud-init", "status"])
+    word = finished.stdout.partition("status:")[2].split()
+    return {"status": word[0] if word else "absent"}
+
+
+def mount_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Tell what is mounted at a path, which device the volume has, and what the device holds."""
+    path: str = probe["path"]
+    mounted = [line.split() for line in _lines("/proc/self/mounts")]
+    source = next((row[0] for row in reversed(mounted) if row[1] == path), "")
+    device: str = probe.get("device", "")
+    filesystem = ""
+    if device and os.path.exists(device):  # noqa: PTH110
+        filesystem = run(["blkid", "-o", "value", "-s", "TYPE", device]).stdout.strip()
+    return {
+        "mounted": bool(source),
+        "source": source,
+        "device": bool(device) and os.path.exists(device),  # noqa: PTH110
+        "filesystem": filesystem,
+        "listed": any(row.split()[1:2] == [path] for row in _lines("/etc/fstab") if not row.startswith("#")),
+    }
+
+
+def host_keys_fact(probe: dict[str, Any]) -> dict[str, str]:
+    """Return the public host keys on disk, by file name."""
+    del probe
+    keys: dict[str, str] = {}
+    for path in glob.glob("/etc/ssh/*host*key*.pub"):  # noqa: PTH207
+        text = " ".join(" ".join(_lines(path)).split()[:2])
+        keys[os.path.basename(path)] = text  # noqa: PTH119
+    return keys
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
+            return stream.read().splitlines()
+    except OSError:
+        return []
