@@ -1,0 +1,231 @@
+"""The main job, end to end, as its users meet it: up, up again, drift, a new release, a changed secret, down.
+
+The chapters share one deployment and run in the order in which they stand here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from desk import argv_of_everything
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from desk import Desk, Done
+
+pytestmark = [pytest.mark.droplet, pytest.mark.timeout(1500)]
+
+WARM_LIMIT_S = 150
+COLD_LIMIT_S = 900
+ENDPOINTS = 33
+CANARIES = {
+    "RESEND_API_KEY": "re_" + secrets.token_urlsafe(24),
+    "ZOHO_CLIENT_SECRET": "zc_" + secrets.token_urlsafe(24),
+}
+
+
+def outputs(desk: Desk, *more: str) -> dict[str, Any]:
+    document = desk.greenroom("outputs", "-s", "local", "--json", *more, **CANARIES).document
+    return document.get("outputs", document)
+
+
+def on_droplet(desk: Desk, command: str) -> str:
+    return desk.greenroom("ssh", "-s", "local", "--", command, **CANARIES).stdout
+
+
+def logins(desk: Desk) -> int:
+    """How many SSH sessions the droplet has accepted; the question itself is one of them."""
+    return int(on_droplet(desk, "journalctl -u ssh --no-pager | grep -c 'Accepted publickey'"))
+
+
+def changed(done: Done) -> dict[str, str]:
+    """Which resources a run changed, and how."""
+    return {step["name"]: step["op"] for step in done.document["steps"] if step["op"] not in {"same", "read"}}
+
+
+def sweeping(work: Callable[[], Done]) -> tuple[Done, set[str]]:
+    """Do some work while every command line on this machine is collected."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def collect() -> None:
+        while not over.wait(0.02):
+            seen.update(argv_of_everything())
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    try:
+        return work(), seen
+    finally:
+        over.set()
+        collector.join()
+
+
+def test_a_fresh_machine_comes_up_verified(desk: Desk) -> None:
+    desk.edit("Pulumi.local.yaml", "RESEND_API_KEY: {source: generated}", "RESEND_API_KEY: {source: environment}")
+    desk.edit(
+        "Pulumi.local.yaml", "ZOHO_CLIENT_SECRET: {source: generated}", "ZOHO_CLIENT_SECRET: {source: environment}"
+    )
+    done, command_lines = sweeping(lambda: desk.run("./scripts/up", timeout_s=COLD_LIMIT_S, **CANARIES))
+    assert done.status == 0, done.talk
+    assert done.seconds < COLD_LIMIT_S
+    assert "https://staging.tsh-erp.test" in done.stdout
+    for canary in CANARIES.values():
+        assert canary not in done.stdout + done.stderr
+        assert not [line for line in command_lines if canary in line]
+    report = desk.greenroom("verify", "-s", "local", "--json", **CANARIES).document
+    assert report["failed"] == 0
+    assert report["passed"] > ENDPOINTS
+
+
+def test_a_second_up_changes_nothing_and_asks_the_host_for_nothing(desk: Desk) -> None:
+    before = logins(desk)
+    done = desk.run("./scripts/up", check=0, **CANARIES)
+    assert "no change" in done.stderr
+    assert logins(desk) == before + 1, "only the two questions themselves logged in"
+
+
+def test_the_stack_answers_over_verified_tls(desk: Desk, tmp_path: Path) -> None:
+    known = outputs(desk)
+    authority = tmp_path / "ca.pem"
+    authority.write_text(known["ca_certificate"], encoding="utf-8")
+    name = known["url"].removeprefix("https://")
+    curl = ["curl", "-sS", "--fail", "--resolve", f"{name}:443:{known['address']}", "--cacert", str(authority)]
+    health = json.loads(desk.run(*curl, f"https://{name}/health", check=0).stdout)
+    assert health["status"] == "healthy"
+    refused = desk.run(*curl[:-2], f"https://{name}/health")
+    assert refused.status != 0, "without the stack's own authority the certificate must not verify"
+
+
+def test_every_endpoint_is_proved_with_a_token(desk: Desk) -> None:
+    checks = desk.greenroom("verify", "-s", "local", "--json", **CANARIES).document["checks"]
+    endpoints = [check for check in checks if check["group"] in {"gps", "transfers", "commissions"}]
+    assert len(endpoints) == ENDPOINTS
+    assert {check["outcome"] for check in endpoints} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "resource"),
+    [
+        ("sed -i 's/^LOG_LEVEL=.*/LOG_LEVEL=DEBUG/' /home/khaleel/tsh-erp/.env.staging", "env-file"),
+        ("docker stop -t 1 tsh_neurolink_staging", "compose-stack"),
+        ("echo '# by hand' >> /home/khaleel/tsh-erp/docker-compose.staging.yml", "checkout"),
+    ],
+)
+def test_a_change_by_hand_on_the_host_is_named_and_mended(desk: Desk, by_hand: str, resource: str) -> None:
+    on_droplet(desk, by_hand)
+    drift = desk.greenroom("refresh", "-s", "local", "--json", **CANARIES).document["drift"]
+    assert resource in {finding["resource"] for finding in drift}
+    mended = desk.greenroom("up", "-s", "local", "--yes", "--json", **CANARIES)
+    assert resource in changed(mended)
+    after = desk.greenroom("refresh", "-s", "local", "--json", **CANARIES).document["drift"]
+    assert after == []
+
+
+def test_a_firewall_opened_by_hand_is_named_and_mended(desk: Desk) -> None:
+    cloud = desk.greenroom("cloud", "status", "--json").document
+    api = cloud["environment"]["DIGITALOCEAN_API_URL"]
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - an address on loopback
+            f"{api}{path}",
+            method=method,
+            data=json.dumps(body).encode() if body else None,
+            headers={"Authorization": "Bearer by-hand", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+            return json.loads(answer.read() or b"null")
+
+    (firewall,) = call("GET", "/v2/firewalls")["firewalls"]
+    rule = {"protocol": "tcp", "ports": "8002", "sources": {"addresses": ["0.0.0.0/0"]}}
+    call("POST", f"/v2/firewalls/{firewall['id']}/rules", {"inbound_rules": [rule]})
+    drift = desk.greenroom("refresh", "-s", "local", "--json", **CANARIES).document["drift"]
+    assert any("firewall" in finding["resource"] for finding in drift)
+    desk.greenroom("up", "-s", "local", "--yes", **CANARIES)
+    (firewall,) = call("GET", "/v2/firewalls")["firewalls"]
+    assert sorted(rule["ports"] for rule in firewall["inbound_rules"]) == ["22", "443", "80"]
+
+
+def test_a_new_commit_is_shown_and_only_that_is_applied(desk: Desk) -> None:
+    before = outputs(desk)["release"]
+    readme = desk.directory / "examples/tsh-erp/README.md"
+    readme.write_text(readme.read_text(encoding="utf-8") + "\nOne more line.\n", encoding="utf-8")
+    preview = desk.greenroom("preview", "-s", "local", "--json", **CANARIES)
+    shown = changed(preview)
+    assert {"checkout", "images", "compose-stack"} <= set(shown)
+    assert not {name for name in shown if name in {"env-file", "baseline", "proxy", "droplet", "host-key"}}
+    desk.greenroom("up", "-s", "local", "--yes", **CANARIES)
+    after = outputs(desk)["release"]
+    assert after["commit"] != before["commit"]
+    assert after["tag"] == f"staging-{after['commit'][:7]}"
+    assert after["env_hash"] == before["env_hash"]
+
+
+def test_a_changed_secret_is_shown_as_such_and_never_printed(desk: Desk) -> None:
+    before = outputs(desk)["release"]
+    CANARIES["RESEND_API_KEY"] = "re_" + secrets.token_urlsafe(24)
+    preview = desk.greenroom("preview", "-s", "local", **CANARIES)
+    assert "env-file" in preview.stdout
+    assert CANARIES["RESEND_API_KEY"] not in preview.stdout + preview.stderr
+    desk.greenroom("up", "-s", "local", "--yes", **CANARIES)
+    after = outputs(desk)["release"]
+    assert after["env_hash"] != before["env_hash"]
+    assert after["commit"] == before["commit"]
+    held = on_droplet(desk, "docker exec tsh_neurolink_staging printenv RESEND_API_KEY")
+    assert held.strip() == CANARIES["RESEND_API_KEY"]
+
+
+def test_no_secret_stands_where_it_has_no_place(desk: Desk) -> None:
+    password = outputs(desk, "--show-secrets")["admin_password"]
+    wanted = [*CANARIES.values(), password]
+    on_disk = [path for path in desk.home.rglob("*") if path.is_file()]
+    assert any(path.name == "local.json" for path in on_disk), "the state must be among what is swept"
+    hits = [
+        str(path.relative_to(desk.directory))
+        for path in on_disk
+        for value in wanted
+        if value.encode() in path.read_bytes()
+    ]
+    assert hits == []
+    journal = on_droplet(desk, "journalctl --no-pager; cat /var/log/cloud-init*.log")
+    assert not [value for value in wanted if value in journal]
+
+
+def test_missing_secrets_are_all_named_before_anything_is_touched(desk: Desk) -> None:
+    state = (desk.home / ".pulumi/stacks/greenroom/local.json").read_bytes()
+    given = {"RESEND_API_KEY": "<CHANGE_ME_RESEND>", "ZOHO_CLIENT_SECRET": ""}
+    for verb in (["preview"], ["up", "--yes"]):
+        done = desk.greenroom(*verb, "-s", "local", check=2, **given)
+        assert "RESEND_API_KEY" in done.stderr
+        assert "ZOHO_CLIENT_SECRET" in done.stderr
+        assert "CHANGE_ME_RESEND" not in done.stderr
+    assert (desk.home / ".pulumi/stacks/greenroom/local.json").read_bytes() == state
+
+
+def test_a_warm_deployment_is_quick_and_down_leaves_nothing(desk: Desk) -> None:
+    desk.greenroom("destroy", "-s", "local", "--yes", **CANARIES)
+    started = time.monotonic()
+    desk.run("./scripts/up", check=0, **CANARIES)
+    assert time.monotonic() - started < WARM_LIMIT_S
+
+    label = json.loads((desk.home / "cloud/cloud.json").read_text(encoding="utf-8"))
+    desk.run("./scripts/down", check=0, **CANARIES)
+    for listing in (["ps", "-aq"], ["volume", "ls", "-q"], ["network", "ls", "-q"]):
+        left = desk.run("docker", *listing, "--filter", "label=greenroom.cloud", check=0).stdout.split()
+        assert left == [], f"docker {' '.join(listing)}"
+    images = desk.run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", check=0).stdout
+    assert not re.findall(r".*:staging-[0-9a-f]{7}", images)
+    assert not [line for line in argv_of_everything() if str(desk.home) in line], label
+    assert str(desk.home) not in Path("/proc/mounts").read_text(encoding="utf-8")
+    rules = desk.run("iptables-save").stdout
+    assert "127.0.10." not in rules
+    assert not list((desk.home / ".pulumi").rglob("locks/**/*.json"))
