@@ -20,20 +20,21 @@ def deploy() -> None:
     lookup = CommitLookup(settings.workload)
 
     from infra.cloud import Cloud, Login, Names  # noqa: PLC0415 - the lookup above runs while this loads for 0.5 s
-    from infra.deployment import Host, Release, environment_values, secret_values  # noqa: PLC0415
+    from infra.deployment import Environment, Host, Release, all_secrets, given_secrets  # noqa: PLC0415
     from infra.host import Bootstrap, KeyPair  # noqa: PLC0415
 
     names = Names(pulumi.get_project(), stack)
     own = {key.removeprefix(f"{names.project}:"): value for key, value in config.items()}
-    secrets = secret_values(settings, stack, own)
+    given = given_secrets(settings, stack, own)
     commit = lookup.commit()
 
+    secrets = all_secrets(settings, given)
     operator = KeyPair("operator", comment=f"operator@{names.prefix}")
     bootstrap = Bootstrap("bootstrap", generation=settings.droplet.generation)
     cloud = Cloud(names, settings, Login(operator.public_key, bootstrap.user_data))
     host = Host(settings, names, cloud, operator, bootstrap)
-    environment = environment_values(settings, secrets, commit=commit, volume_path=names.volume_path)
-    release = Release(settings, host, cloud, commit, environment)
+    environment = Environment.of(settings, commit=commit, volume_path=names.volume_path)
+    release = Release(settings, host, cloud, commit=commit, environment=environment, secrets=secrets)
 
     pulumi.export("url", f"https://{settings.domain}")
     pulumi.export("address", cloud.address)

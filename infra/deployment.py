@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["Host", "Release", "environment_values", "secret_values"]
+__all__ = ["Environment", "Host", "Release", "all_secrets", "given_secrets"]
 
 import os
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from infra import host as resources
-from infra.secret import ConfigSource, EnvironmentSource, SecretSource, gather
+from infra.secret import ConfigSource, EnvironmentSource, Secret, SecretSource, gather
 from infra.secret.generated import GeneratedSecret
 from infra.settings.model import SECRET_NAME
-from infra.settings.templates import substitute, text_of
+from infra.settings.templates import names_in, substitute, text_of
 from infra.source import release_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.cloud import Cloud, Names
     from infra.settings import Settings
 
@@ -25,12 +27,12 @@ LOGIN_USER = "root"
 SSH_PORT = 22
 
 
-def secret_values(
+def given_secrets(
     settings: Settings, stack: str, config: Mapping[str, str], environment: Mapping[str, str] | None = None
-) -> dict[str, pulumi.Input[str]]:
-    """Give every declared secret: read from its source, or generated.
+) -> dict[str, Secret]:
+    """Read every secret that is not generated.
 
-    Raises one ConfigurationError naming all that are missing or no secrets, before any resource is registered.
+    Raises one ConfigurationError naming all that are missing or no secrets; registers nothing.
     """
     given = {name: setting for name, setting in settings.secrets.items() if setting.source != "generated"}
     own = {name: value for name, value in config.items() if SECRET_NAME.fullmatch(name)}
@@ -38,12 +40,16 @@ def secret_values(
         "config": ConfigSource(stack, own),
         "environment": EnvironmentSource(os.environ if environment is None else environment),
     }
-    found = gather(
+    return gather(
         {name: setting.min_length for name, setting in given.items()},
         {name: sources[setting.source] for name, setting in given.items()},
     )
+
+
+def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pulumi.Input[str]]:
+    """Give every declared secret: those that were given, and the generated ones as resources."""
     values: dict[str, pulumi.Input[str]] = {
-        name: pulumi.Output.secret(secret.reveal()) for name, secret in found.items()
+        name: pulumi.Output.secret(secret.reveal()) for name, secret in given.items()
     }
     for name, setting in settings.secrets.items():
         if setting.source == "generated":
@@ -51,24 +57,31 @@ def secret_values(
     return values
 
 
-def environment_values(
-    settings: Settings, secrets: Mapping[str, pulumi.Input[str]], *, commit: str, volume_path: str
-) -> pulumi.Output[dict[str, str]]:
-    """Give the workload's environment, names filled in; it is secret as a whole."""
-    known = {
-        "RELEASE_TAG": release_tag(commit),
-        "RELEASE_COMMIT": commit,
-        "VOLUME_PATH": volume_path,
-        "DOMAIN": settings.domain,
-        "ADMIN_EMAIL": settings.admin_email,
-    }
-    texts = {name: text_of(value) for name, value in settings.environment.items()}
+@dataclass(frozen=True)
+class Environment:
+    """The workload's environment, apart from its secrets."""
 
-    def fill(values: dict[str, str]) -> dict[str, str]:
-        everything = {**known, **texts, **values}
-        return {**values, **{name: substitute(text, everything) for name, text in texts.items()}}
+    values: dict[str, Any]
+    """What stands in the env file; texts may still name secrets."""
+    variables: dict[str, str]
+    """What only compose reads: the release's tag and the volume's place. The env file stays the same across releases."""
 
-    return pulumi.Output.secret(pulumi.Output.all(**secrets).apply(fill))
+    @classmethod
+    def of(cls, settings: Settings, *, commit: str, volume_path: str) -> Environment:
+        """Fill in the names that Greenroom provides."""
+        compose = {"RELEASE_TAG": release_tag(commit), "RELEASE_COMMIT": commit, "VOLUME_PATH": volume_path}
+        known = {"DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
+        values: dict[str, Any] = {}
+        variables: dict[str, str] = {}
+        for name, value in settings.environment.items():
+            text = text_of(value)
+            if set(names_in(text)) & set(compose):
+                variables[name] = substitute(text, {**known, **compose})
+            elif isinstance(value, str):
+                values[name] = substitute(value, known)
+            else:
+                values[name] = list(value) if isinstance(value, tuple) else value
+        return cls(values, variables)
 
 
 class Host(pulumi.ComponentResource):
@@ -103,7 +116,7 @@ class Host(pulumi.ComponentResource):
             connection=self.connection,
             volume=names.volume,
             mount=names.volume_path,
-            directories=list(settings.volume.directories),
+            directories=[{"path": path, "owner": LOGIN_USER, "mode": "0755"} for path in settings.volume.directories],
             opts=self.below(self.baseline),
         )
         self.register_outputs({"hostKey": self.key})
@@ -132,7 +145,14 @@ class Release(pulumi.ComponentResource):
     """One commit of the workload, with its environment, running, migrated, served and healthy."""
 
     def __init__(
-        self, settings: Settings, host: Host, cloud: Cloud, commit: str, environment: pulumi.Output[dict[str, str]]
+        self,
+        settings: Settings,
+        host: Host,
+        cloud: Cloud,
+        *,
+        commit: str,
+        environment: Environment,
+        secrets: Mapping[str, pulumi.Input[str]],
     ) -> None:
         super().__init__("greenroom:release:Release", "release")
         self.settings, self.host, self.commit = settings, host, commit
@@ -154,7 +174,8 @@ class Release(pulumi.ComponentResource):
             connection=host.connection,
             path=f"{settings.host.directory}/{workload.env_file}",
             owner=settings.host.user,
-            values=environment,
+            values=environment.values,
+            secrets=dict(secrets),
             opts=self._below(checkout),
         )
         place = resources.workload(
@@ -162,7 +183,7 @@ class Release(pulumi.ComponentResource):
             compose_file=workload.compose_file,
             env_file=workload.env_file,
             project=workload.project,
-            variables={},
+            variables=environment.variables,
             secrets=sorted(settings.secrets),
         )
         images = resources.Images(

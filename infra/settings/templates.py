@@ -45,8 +45,8 @@ def names_in(text: str) -> list[str]:
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Put values in place of their names; an unknown name raises KeyError."""
-    return _REFERENCE.sub(lambda match: values[match.group(1)], text)
+    """Put values in place of their names; other names stay for whoever knows them."""
+    return _REFERENCE.sub(lambda match: values.get(match.group(1), match.group(0)), text)
 
 
 def check_templates(settings: Settings, where: Callable[[Path], str]) -> list[Problem]:

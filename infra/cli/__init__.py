@@ -1,0 +1,18 @@
+"""`greenroom VERB`: a thin layer of talk over the engine, the host and the local cloud.
+
+Every verb exits with the codes that the design lists: 0 done, 1 failed, 2 configuration or usage, 3 authentication,
+4 a resource failed, 6 no such stack, 7 unexpected changes, 8 cancelled, 9 timed out, 20 the proof failed.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    from infra.cli.app import run  # noqa: PLC0415 - importing the package alone costs nothing
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,112 @@
+"""`greenroom verify`: builds the target from the stack's state, runs the proof and prints it as a table."""
+
+from __future__ import annotations
+
+__all__ = ["endpoint_of_stack", "last_verification", "prove", "target_of", "verify"]
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infra.cli.options import with_session
+from infra.cli.render import table
+from infra.errors import ConfigurationError, GreenroomError, Problem
+
+if TYPE_CHECKING:
+    from infra.cli.session import Session
+    from infra.ops.verify import Target, Verification
+    from infra.transport import Endpoint
+
+PROOF_FAILED = 20
+HOST_RESOURCE = "baseline"
+
+
+@click.command()
+@with_session()
+def verify(session: Session) -> int:
+    """Prove the stack: host, containers, ports, schema, and every endpoint through TLS. Exits 20 where it fails."""
+    _ = session.facts
+    document, code = prove(session)
+    if session.as_json:
+        session.console.document(document)
+    return code
+
+
+def prove(session: Session) -> tuple[dict[str, Any], int]:
+    """Run the proof, print the table, and give its document and exit code."""
+    from infra.ops.verify import verify as run  # noqa: PLC0415 - loads pytest and testinfra
+    from infra.transport.pool import close_all  # noqa: PLC0415 - as above
+
+    target = target_of(session)
+    session.console.say(f"verifying {target.domain} at {target.address}")
+    try:
+        verification = run(target, suite=session.root / "tests" / "acceptance", evidence=session.directory / "verify")
+    finally:
+        close_all()
+    _print(session, verification)
+    return verification.document(), PROOF_FAILED if verification.failed else 0
+
+
+def last_verification(session: Session) -> dict[str, Any] | None:
+    """Read what the last proof found; None when there was none."""
+    try:
+        return json.loads((session.directory / "verify" / "latest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def target_of(session: Session) -> Target:
+    """Describe the stack under proof; raises GreenroomError when it was never deployed."""
+    from infra.ops.verify import Target  # noqa: PLC0415 - loads pytest
+
+    facts = session.facts
+    if not facts.acceptance:
+        expected = "the path of the workload's acceptance.yaml"
+        raise ConfigurationError([Problem(f"Pulumi.{session.stack}.yaml", "acceptance", "nothing", expected)])
+    outputs = session.driver.outputs(show_secrets=True)
+    if "release" not in outputs:
+        raise GreenroomError(f"{session.stack} is not deployed", hint=f"greenroom up -s {session.stack}")
+    session.console.redactor.add(session.driver.secret_values())
+    return Target(
+        stack=session.stack,
+        domain=facts.domain,
+        address=outputs["address"],
+        ca_certificate=outputs.get("ca_certificate") or "",
+        endpoint=endpoint_of_stack(session),
+        user=outputs["ssh"]["user"],
+        directory=facts.directory,
+        env_file=facts.env_file,
+        contract=session.root / facts.acceptance,
+        release=outputs["release"],
+        admin_email=outputs["admin_email"],
+        admin_password=outputs.get("admin_password", ""),
+    )
+
+
+def endpoint_of_stack(session: Session) -> Endpoint:
+    """Give the pinned connection that the stack's host resources use, from the state."""
+    from infra.host.resource import endpoint_of  # noqa: PLC0415 - loads pulumi
+
+    for resource in session.driver.resources():
+        if resource.name == HOST_RESOURCE and "connection" in resource.inputs:
+            return endpoint_of(dict(resource.inputs["connection"]))
+    raise GreenroomError(f"{session.stack} has no host", hint=f"greenroom up -s {session.stack}")
+
+
+def _print(session: Session, verification: Verification) -> None:
+    """Print every statement with its outcome; people read it on standard error, next to the rest of the talk."""
+    console = session.console
+    rows = [
+        [
+            console.style("ok  ", "green") if row.passed else console.style("FAIL", "red", "bold"),
+            row.group,
+            f"{row.seconds * 1000:6.0f} ms",
+            row.name if row.passed else f"{row.name}\n      {row.reason}",
+        ]
+        for row in verification.rows
+    ]
+    for line in table(rows):
+        console.say(line)
+    colour = "red" if verification.failed else "green"
+    console.say(console.style(f"{session.stack}: {verification.summary}", colour, "bold"))

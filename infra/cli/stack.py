@@ -1,0 +1,163 @@
+"""The verbs that run the engine: preview, up, refresh, destroy."""
+
+from __future__ import annotations
+
+__all__ = ["destroy", "preview", "refresh", "up"]
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.cli.options import with_session
+from infra.cli.progress import Progress
+from infra.cli.render import changed_steps, document_of, drift_of, explain, summary, table
+from infra.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from infra.cli.session import Session
+    from localcloud.engine import Result
+
+FAILED, STEP_FAILED, UNEXPECTED, CANCELLED = 1, 4, 7, 8
+
+
+@click.command()
+@click.option("--expect-no-changes", is_flag=True, help="Exit 7 when something would change.")
+@with_session()
+def preview(session: Session, *, expect_no_changes: bool) -> int:
+    """Show what `up` would change, down to the property; changes nothing."""
+    _ = session.facts
+    session.open_cloud()
+    with Progress(session.console, verb="preview") as progress:
+        result = session.run(session.driver.preview, progress)
+    if session.as_json:
+        session.console.document(document_of("preview", session.stack, result))
+    else:
+        for line in explain(result):
+            session.console.data(line)
+        session.console.say(f"{session.stack}: {summary(result)}")
+    if result.succeeded and expect_no_changes and changed_steps(result):
+        return UNEXPECTED
+    return _status(session, result)
+
+
+@click.command()
+@click.option("--skip-verify", is_flag=True, help="Don't run the proof after a change.")
+@with_session()
+def up(session: Session, *, skip_verify: bool) -> int:
+    """Make the stack what its settings say; a run that changed something is proved at once."""
+    _ = session.facts
+    session.open_cloud()
+    expected = session.expected_steps() or _plan(session)
+    with Progress(session.console, expected=expected, verb="up") as progress:
+        result = session.run(session.driver.up, progress)
+    if code := _status(session, result):
+        _document(session, "up", result, verification=None)
+        return code
+    changed = bool(changed_steps(result))
+    session.console.say(f"{session.stack}: {summary(result) if changed else f'no change, {result.seconds:.1f} s'}")
+
+    from infra.cli.proof import last_verification, prove  # noqa: PLC0415 - a run without change reads one file of it
+
+    code = 0
+    if changed and not skip_verify:
+        verification, code = prove(session)
+    else:
+        verification = last_verification(session)
+        session.console.say(f"last verification: {verification['summary'] if verification else 'none yet'}")
+    _document(session, "up", result, verification=verification)
+    if not session.as_json:
+        session.console.data(str(result.outputs.get("url", "")))
+    return code
+
+
+@click.command()
+@click.option("--expect-no-changes", is_flag=True, help="Exit 7 when something has drifted.")
+@with_session()
+def refresh(session: Session, *, expect_no_changes: bool) -> int:
+    """Name everything that is not as the state has it; the next `up` mends it."""
+    _ = session.facts
+    session.open_cloud()
+    with Progress(session.console, expected=session.expected_steps(), verb="refresh") as progress:
+        result = session.run(session.driver.refresh, progress)
+    findings = drift_of(result)
+    if session.as_json:
+        session.console.document(document_of("refresh", session.stack, result, drift=findings))
+    else:
+        rows = [
+            [each["resource"], each["property"], _text(each["expected"]), _text(each["found"])] for each in findings
+        ]
+        for line in table(rows, header=["RESOURCE", "PROPERTY", "EXPECTED", "FOUND"]) if rows else []:
+            session.console.data(line)
+        words = f"{len(findings)} found; greenroom up mends them" if findings else "no drift"
+        session.console.say(f"{session.stack}: {words}, {result.seconds:.1f} s")
+    if result.succeeded and expect_no_changes and findings:
+        return UNEXPECTED
+    return _status(session, result)
+
+
+@click.command()
+@with_session(confirms=True)
+def destroy(session: Session) -> int:
+    """Delete everything the stack has. A local stack's state goes too; what is protected is refused."""
+    _ = session.facts
+    if not session.driver.exists():
+        session.console.say(f"{session.stack}: nothing there")
+        if session.as_json:
+            session.console.document({"schema": "greenroom/destroy/1", "stack": session.stack, "succeeded": True})
+        return 0
+    _confirm(session)
+    session.open_cloud()
+    with Progress(session.console, expected=session.expected_steps(), verb="destroy") as progress:
+        result = session.run(session.driver.destroy, progress)
+    if result.succeeded and session.is_local:
+        session.driver.remove()
+        for name in ("last-run.json", "report.json"):
+            (session.directory / name).unlink(missing_ok=True)
+    session.console.say(f"{session.stack}: {summary(result)}")
+    _document(session, "destroy", result)
+    return _status(session, result)
+
+
+def _plan(session: Session) -> int:
+    """Count the steps of a first deployment; later ones are counted from the run before."""
+    session.console.say("planning the first deployment")
+    with Progress(session.console, verb="plan") as progress:
+        result = session.run(session.driver.preview, progress)
+    return len(result.steps) if result.succeeded else 0
+
+
+def _confirm(session: Session) -> None:
+    """Ask for the stack's name on a terminal; without one `--yes` has to say it."""
+    if session.assume_yes:
+        return
+    if not sys.stdin.isatty():
+        problem = Problem("command line", "--yes", "nothing", "--yes, as there is no terminal to ask on")
+        raise ConfigurationError([problem], hint=f"greenroom destroy -s {session.stack} --yes")
+    typed = click.prompt(f"This deletes everything of {session.stack}. Type its name to go on", err=True)
+    if typed.strip() != session.stack:
+        raise click.Abort
+
+
+def _status(session: Session, result: Result) -> int:
+    """Give the exit code of a run, and say what failed."""
+    if result.succeeded:
+        return 0
+    failed = [step.name for step in result.steps if step.failed]
+    if result.cancelled:
+        session.console.say(f"{session.stack}: cancelled; what was running has finished and is recorded")
+        return CANCELLED
+    session.console.say(f"{session.stack}: failed{' at ' + ', '.join(failed) if failed else ''}")
+    session.console.say(f"  next: greenroom up -s {session.stack}   (goes on where it stopped)")
+    return STEP_FAILED if failed else FAILED
+
+
+def _document(session: Session, verb: str, result: Result, **more: object) -> None:
+    if session.as_json:
+        document = document_of(verb, session.stack, result, outputs=result.outputs, **more)
+        session.console.document(document)
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else "" if value is None else repr(value)
+    return " ".join(text.split())[:100]
