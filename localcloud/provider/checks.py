@@ -2,8 +2,8 @@
 
 A pure function. It names every unknown key, missing property, wrong type and value out of its limits at once, takes
 spellings that mean the same (`"42"` for 42, as a droplet's id is a string and `dropletIds` are numbers), and fills in
-defaults and generated names as the official provider does, recorded under `__defaults`. Reasons never repeat a value,
-since any input can be a secret.
+generated names and the defaults that are not nothing, as the official provider does, recorded under `__defaults`.
+Reasons never repeat a value, since any input can be a secret.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def check(shape: Shape, olds: Properties, news: Properties, naming: Naming) -> t
         if name in inputs:
             continue
         value = _autoname(name, item, olds, naming) if item.autoname else item.default
-        if value is not None:
+        if value:
             inputs[name] = value
             filled.append(name)
     failures += [

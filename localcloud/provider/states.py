@@ -60,6 +60,17 @@ def canonical(item: Property, value: Any) -> Any:
     return value or None
 
 
+def align(shape: Shape, seen: Properties, known: Mapping[str, Any]) -> Properties:
+    """Give observed outputs with their sets in the order of the known ones, and without empty sets nobody asked for."""
+    result = dict(seen)
+    for name, item in shape.inputs.items():
+        if item.is_set and name in seen:
+            result[name] = aligned(item, seen[name], known.get(name))
+            if not result[name] and not item.computed and name not in known:
+                del result[name]
+    return result
+
+
 def aligned(item: Property, observed: Iterable[Any], wanted: Any) -> list[Any]:
     """Give an observed set in the order of the wanted one, what is not wanted last and sorted."""
     if item.items is None:

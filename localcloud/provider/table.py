@@ -38,6 +38,7 @@ class Property:
     """The API knows the lower-case spelling only."""
     ignore_case: bool = False
     default: Any = None
+    """What state holds when the program says nothing."""
     autoname: int = 0
     """Longest generated name, 0 for none."""
     autoname_lower: bool = False

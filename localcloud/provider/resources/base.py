@@ -82,7 +82,8 @@ class Resource(ABC):
     def planned(self, inputs: Properties) -> Properties:
         """Give the outputs that a create would have, as far as they can be known."""
         computed = [name for name, item in self.shape.inputs.items() if item.computed]
-        return dict.fromkeys([*self.shape.outputs, *computed], UNKNOWN) | self.record(inputs)
+        defaults = {name: item.default for name, item in self.shape.inputs.items() if item.default is not None}
+        return dict.fromkeys([*self.shape.outputs, *computed], UNKNOWN) | defaults | self.record(inputs)
 
     def planned_update(self, state: Properties, inputs: Properties) -> Properties:
         """Give the outputs that an update would have, as far as they can be known."""

@@ -14,7 +14,7 @@ from localcloud.provider.errors import PartialError, ProviderError
 from localcloud.provider.resources.base import Created, Resource
 from localcloud.provider.resources.common import given, once_idle
 from localcloud.provider.resources.droplet_changes import act, change, move, settled
-from localcloud.provider.states import aligned
+from localcloud.provider.states import align
 from localcloud.provider.values import UNKNOWN, Properties
 
 if TYPE_CHECKING:
@@ -44,11 +44,6 @@ class Droplet(Resource):
     def must_replace(self, name: str, have: Any, want: Any) -> bool:
         """IPv6 can be switched on, but never off."""
         return (name == "ipv6" and bool(have) and want is not UNKNOWN) or super().must_replace(name, have, want)
-
-    def planned(self, inputs: Properties) -> Properties:
-        """Only IPv6 droplets wait for an IPv6 address."""
-        known = super().planned(inputs)
-        return known if inputs.get("ipv6") else known | {"ipv6Address": inputs.get("ipv6Address", "")}
 
     def create(self, session: Session, inputs: Properties) -> Created:
         """Create it and wait until it is active; a lost answer is looked for among the newest of its name."""
@@ -97,9 +92,7 @@ class Droplet(Resource):
         session.wait(f"{what} is still there", lambda: session.find("droplets.get", droplet_id=number) is None or None)
 
     def _outputs(self, droplet: dict[str, Any], known: Properties) -> Properties:
-        seen = properties(droplet)
-        for name in ("tags", "volumeIds"):
-            seen[name] = aligned(self.shape.inputs[name], seen[name], known.get(name))
+        seen = align(self.shape, properties(droplet), known)
         if "image" not in known:
             image = droplet.get("image") or {}
             seen["image"] = image.get("slug") or str(image.get("id", ""))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.provider.checks import Failure
 from localcloud.provider.resources.base import Created, Resource
-from localcloud.provider.states import aligned
+from localcloud.provider.states import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,11 +68,7 @@ class Firewall(Resource):
         session.delete("firewalls.delete", firewall_id=identity)
 
     def _outputs(self, firewall: dict[str, Any], known: Properties) -> Properties:
-        seen = properties(firewall)
-        for name in ("dropletIds", "tags", "inboundRules", "outboundRules"):
-            item = self.shape.inputs[name]
-            seen[name] = aligned(item, seen[name], known.get(name))
-        return seen
+        return align(self.shape, properties(firewall), known)
 
 
 def request(inputs: Properties) -> dict[str, Any]:
@@ -113,12 +109,9 @@ def properties(firewall: dict[str, Any]) -> Properties:
 
 def _rule_properties(rule: dict[str, Any], side: str) -> Properties:
     """Read a rule; the API writes ports "0" for all of them, and for ICMP, which has none."""
-    seen: Properties = {"protocol": rule["protocol"]}
     ports = rule.get("ports") or ""
     if ports == _ALL_PORTS:
         ports = "" if rule["protocol"] == "icmp" else "all"
-    if ports:
-        seen["portRange"] = ports
     peers = rule.get(f"{side}s") or {}
-    seen.update({f"{side}{ours}": list(peers[theirs]) for ours, theirs in _PEERS.items() if peers.get(theirs)})
-    return seen
+    lists = {f"{side}{ours}": list(peers.get(theirs) or []) for ours, theirs in _PEERS.items()}
+    return {"protocol": rule["protocol"], "portRange": ports, **lists}

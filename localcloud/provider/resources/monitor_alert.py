@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.provider.checks import Failure
 from localcloud.provider.resources.base import Created, Resource
-from localcloud.provider.states import aligned
+from localcloud.provider.states import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,10 +57,7 @@ class MonitorAlert(Resource):
         session.delete("monitoring.delete_alert_policy", alert_uuid=identity)
 
     def _outputs(self, policy: dict[str, Any], known: Properties) -> Properties:
-        seen = properties(policy)
-        for name in ("tags", "entities"):
-            seen[name] = aligned(self.shape.inputs[name], seen[name], known.get(name))
-        return known | seen
+        return known | align(self.shape, properties(policy), known)
 
 
 def request(inputs: Properties) -> dict[str, Any]:
@@ -83,11 +80,10 @@ def properties(policy: dict[str, Any]) -> Properties:
     """Read the API's object."""
     alerts = policy.get("alerts") or {}
     slacks = [{"channel": each["channel"], "url": each["url"]} for each in alerts.get("slack") or []]
-    told: Properties = {"emails": [email for email in alerts.get("email") or [] if email], "slacks": slacks}
     return {
         **{name: policy[name] for name in ("uuid", "type", "description", "compare", "value", "window")},
         "enabled": bool(policy.get("enabled", True)),
         "entities": list(policy.get("entities") or []),
         "tags": [tag for tag in policy.get("tags") or [] if tag],
-        "alerts": {name: each for name, each in told.items() if each},
+        "alerts": {"emails": [email for email in alerts.get("email") or [] if email], "slacks": slacks},
     }

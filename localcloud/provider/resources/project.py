@@ -8,7 +8,7 @@ from localcloud.provider.diffs import changed_names
 from localcloud.provider.errors import ApiError, PartialError, ProviderError
 from localcloud.provider.resources.base import Created, Resource
 from localcloud.provider.resources.common import given
-from localcloud.provider.states import aligned
+from localcloud.provider.states import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,10 +51,8 @@ class Project(Resource):
         answer = session.find("projects.get", project_id=identity)
         if answer is None:
             return None
-        seen = properties(answer["project"])
         inside = members(session, identity, known.get("resources") or [])
-        seen["resources"] = aligned(self.shape.inputs["resources"], inside, known.get("resources"))
-        return known | seen
+        return known | align(self.shape, properties(answer["project"]) | {"resources": inside}, known)
 
     def update(self, session: Session, identity: str, state: Properties, inputs: Properties) -> Properties:
         """Change its texts; move resources in, and out to the default project."""
@@ -87,8 +85,10 @@ class Project(Resource):
 def members(session: Session, identity: str, known: Iterable[str] = ()) -> list[str]:
     """List the URNs of a project's resources, in the spelling of the known ones: reserved IPs have two."""
     spelled = {_one_spelling(urn): urn for urn in known}
-    listed = session.pages("projects.list_resources", "resources", project_id=identity)
-    return [spelled.get(_one_spelling(each["urn"]), each["urn"]) for each in listed]
+    listed: list[str] = [
+        each["urn"] for each in session.pages("projects.list_resources", "resources", project_id=identity)
+    ]
+    return [spelled.get(_one_spelling(urn), urn) for urn in listed]
 
 
 def _one_spelling(urn: str) -> str:

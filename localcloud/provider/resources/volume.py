@@ -8,7 +8,7 @@ from localcloud.provider.checks import Failure
 from localcloud.provider.diffs import changed_names
 from localcloud.provider.resources.base import Created, Resource
 from localcloud.provider.resources.common import given, once_idle, retag
-from localcloud.provider.states import aligned
+from localcloud.provider.states import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +71,7 @@ class Volume(Resource):
         session.delete("volumes.delete", volume_id=identity)
 
     def _outputs(self, volume: dict[str, Any], known: Properties) -> Properties:
-        seen = properties(volume)
-        seen["tags"] = aligned(self.shape.inputs["tags"], seen["tags"], known.get("tags"))
-        return known | seen
+        return known | align(self.shape, properties(volume), known)
 
 
 def request(inputs: Properties) -> dict[str, Any]:
@@ -104,9 +102,6 @@ def properties(volume: dict[str, Any]) -> Properties:
         "volumeUrn": f"do:volume:{volume['id']}",
         "tags": [tag for tag in volume.get("tags") or [] if tag],
         "dropletIds": list(volume.get("droplet_ids") or []),
-        "filesystemType": volume.get("filesystem_type") or "",
-        "filesystemLabel": volume.get("filesystem_label") or "",
     }
-    if volume.get("description"):
-        seen["description"] = volume["description"]
-    return seen
+    texts = {"filesystemType": "filesystem_type", "filesystemLabel": "filesystem_label", "description": "description"}
+    return seen | {ours: volume[theirs] for ours, theirs in texts.items() if volume.get(theirs)}

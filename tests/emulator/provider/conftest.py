@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from providerlab import OWN, Cloud, Plugin, official
+from providerlab import OWN, Cloud, Plugin, official, open_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = Cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.close()
+    with open_cloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
+import httpx
 
-from localcloud.digitalocean.catalogue import Catalogue
-from localcloud.digitalocean.control import ControlPlane
-from localcloud.digitalocean.limits import RateLimiter
-from localcloud.digitalocean.server import CloudServer, Ports
-from localcloud.digitalocean.store import Store
-from localcloud.digitalocean.testing import RecordingMachines
-from localcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
-from localcloud.provider.values import UNKNOWN, Properties, decode, encode
+from localcloud.digitalocean.testing import RecordingMachines, cloud_server
+from localcloud.provider.protocol import provider_pb2, provider_pb2_grpc, status_pb2
+from localcloud.provider.values import Properties, decode, encode
 
-assert plugin_pb2
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOKEN = "dop_v1_canary0123456789"
 OWN = (sys.executable, "-m", "localcloud.provider")
-UNKNOWN_WIRE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 KINDS = {
     "Vpc": "vpc",
     "SshKey": "sshKey",
@@ -57,31 +53,25 @@ def urn(kind: str, name: str = "thing") -> str:
 
 @dataclass
 class Cloud:
-    """The local cloud with machines that boot nothing."""
+    """The local cloud with machines that boot nothing, and a hand to change things behind the provider's back."""
 
-    directory: Path
-    machines: RecordingMachines = field(default_factory=RecordingMachines)
-    limiter: RateLimiter = field(default_factory=lambda: RateLimiter(time.time, enforce=False))
+    url: str
+    machines: RecordingMachines
 
-    def __post_init__(self) -> None:
-        self.control = ControlPlane(
-            store=Store(self.directory / "cloud.sqlite"),
-            machines=self.machines,
-            catalogue=Catalogue.load(),
-            images=lambda slug: f"image:{slug}",
-            clock=time.time,
-        )
-        self.server = CloudServer(
-            self.control, self.limiter, directory=self.directory, ports=Ports(http=0, https=0, git=0)
-        )
-        self.server.start()
+    def hand(self, method: str, path: str, body: Properties | None = None) -> Any:
+        reply = httpx.request(method, f"{self.url}/v2{path}", json=body, headers={"authorization": f"Bearer {TOKEN}"})
+        assert reply.is_success, (method, path, reply.text)
+        return reply.json() if reply.content else None
 
-    @property
-    def url(self) -> str:
-        return self.server.urls["http"]
+    def count(self, path: str, key: str) -> int:
+        return len(self.hand("GET", f"{path}?per_page=200")[key])
 
-    def close(self) -> None:
-        self.server.stop()
+
+@contextmanager
+def open_cloud(directory: Path) -> Iterator[Cloud]:
+    machines = RecordingMachines()
+    with cloud_server(directory, machines) as server:
+        yield Cloud(server.urls["http"], machines)
 
 
 @dataclass(frozen=True)
@@ -105,7 +95,7 @@ class Made:
     name: str = "thing"
 
 
-class HalfDone(Exception):
+class HalfDoneError(Exception):
     """An act that failed and left something."""
 
     def __init__(self, identity: str, outputs: Properties, reasons: list[str]) -> None:
@@ -115,7 +105,7 @@ class HalfDone(Exception):
         self.reasons = reasons
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """An act that failed."""
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
@@ -238,15 +228,11 @@ class Plugin:
             for key, value in error.trailing_metadata() or ():
                 if key == "grpc-status-details-bin":
                     raise half_done(value) from None
-            raise Failed(error.code(), error.details() or "") from None
+            raise FailedError(error.code(), error.details() or "") from None
 
 
-def half_done(value: bytes) -> HalfDone:
+def half_done(value: bytes) -> HalfDoneError:
     status = status_pb2.Status.FromString(value)
     failed = provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(failed)
-    return HalfDone(failed.id, decode(failed.properties), list(failed.reasons))
-
-
-def is_unknown(value: object) -> bool:
-    return value is UNKNOWN
+    return HalfDoneError(failed.id, decode(failed.properties), list(failed.reasons))
