@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, status
 from sqlalchemy import select
 
-from erp.database import Database
 from erp.models import User
 from erp.sessions import Sessions
 from erp.settings import Settings
 from tshkit.bearer import BearerToken, read_claims, unauthorized
+from tshkit.sessions import Database
 
 
 def _settings(request: Request) -> Settings:

@@ -7,14 +7,13 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy.orm import sessionmaker
 
-from erp import __version__, auth, failures, health, users, zoho
+from erp import __version__, auth, first_data, health, users, zoho
 from erp.bff import routers
-from erp.database import make_engine
-from erp.first_data import Administrator
 from erp.sessions import Sessions
 from erp.settings import Settings
-from erp.steward import Steward
-from tshkit import logs
+from tshkit import failures, logs
+from tshkit.database import make_engine
+from tshkit.steward import Steward
 
 
 @asynccontextmanager
@@ -34,8 +33,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.engine = make_engine(settings.database_url.get_secret_value())
     app.state.sessions = sessionmaker(app.state.engine, expire_on_commit=False)
     app.state.login_sessions = Sessions(settings.redis_url)
-    administrator = Administrator(settings.admin_email, settings.admin_password)
-    app.state.steward = Steward(app.state.engine, app.state.sessions, administrator)
+    administrator = first_data.Administrator(settings.admin_email, settings.admin_password)
+    app.state.steward = Steward("first data", lambda: first_data.attempt(app.state.engine, administrator))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

@@ -8,11 +8,12 @@ from sqlalchemy import select
 
 from erp import passwords
 from erp.access import AppSettings, CurrentUser, LoginSessions, forbidden
-from erp.database import Database, utcnow
 from erp.models import User
 from erp.models.people import WEB_ROLES
 from tshkit import tokens
 from tshkit.bearer import BearerToken, read_claims, unauthorized
+from tshkit.database import utcnow
+from tshkit.sessions import Database
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 

@@ -32,7 +32,7 @@ class Export(BaseModel):
     url: str
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 whatever a column holds
+def _cell(value: Any) -> Any:
     # A spreadsheet would run a text that starts like a formula.
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 

@@ -10,12 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from erp import figures
-from erp.database import utcnow
 from erp.domain import targets
 from erp.domain.commission import cents
 from erp.domain.geo import duration_hours, way_length_km
 from erp.domain.periods import Period
 from erp.models import DailySummary, Target
+from tshkit.database import utcnow
 
 
 def update(session: Session, salesperson_id: int, days: Iterable[date]) -> None:

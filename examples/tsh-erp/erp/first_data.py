@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from erp import passwords
+from erp import passwords, schema
 from erp.models import Branch, Customer, Role, User
+from tshkit.database import reason
 
 ROLES = {
     "admin": "Runs the system",
@@ -34,6 +36,19 @@ class Administrator:
 
     email: str
     password: SecretStr
+
+
+def attempt(engine: Engine, administrator: Administrator) -> str | None:
+    """Make the first data once the schema is at its head; return why that could not be done yet."""
+    revision = schema.check_revision(engine)
+    if not revision.ok:
+        return revision.reason
+    try:
+        with Session(engine) as session, session.begin():
+            ensure(session, administrator)
+    except SQLAlchemyError as error:
+        return reason(error)
+    return None
 
 
 def ensure(session: Session, administrator: Administrator) -> User:

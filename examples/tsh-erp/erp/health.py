@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from erp import __version__, schema
+from tshkit.database import check_connection
 from tshkit.readiness import Check, answer
 
 router = APIRouter(tags=["health"])
@@ -40,7 +41,7 @@ def ready(request: Request) -> JSONResponse:
     state = request.app.state
     return answer(
         {
-            "database": lambda: schema.check_connection(state.engine),
+            "database": lambda: check_connection(state.engine),
             "migrations": lambda: schema.check_revision(state.engine),
             "first_data": state.steward.check,
             "redis": state.login_sessions.check,

@@ -8,7 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tshkit.readiness import Check, first_line
+from tshkit.database import reason
+from tshkit.readiness import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,24 +32,14 @@ def current(engine: Engine) -> str | None:
         return ",".join(found) or None
 
 
-def check_connection(engine: Engine) -> Check:
-    """Ask the database whether it is there."""
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except SQLAlchemyError as error:
-        return Check(ok=False, reason=first_line(getattr(error, "orig", None) or error))
-    return Check(ok=True)
-
-
 def check_revision(engine: Engine) -> Check:
     """Compare the revision of the database with the head."""
     try:
         found = current(engine)
     except SQLAlchemyError as error:
-        return Check(ok=False, reason=first_line(getattr(error, "orig", None) or error), facts={"head": head()})
+        return Check(ok=False, reason=reason(error), facts={"head": head()})
     facts = {"current": found, "head": head()}
     if found == head():
         return Check(ok=True, facts=facts)
-    reason = "no migration has run" if found is None else f"database is at {found}, not at {head()}"
-    return Check(ok=False, reason=f"{reason}; run: alembic upgrade head", facts=facts)
+    problem = "no migration has run" if found is None else f"database is at {found}, not at {head()}"
+    return Check(ok=False, reason=f"{problem}; run: alembic upgrade head", facts=facts)

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from erp import passwords
 from erp.access import CurrentManager, CurrentUser, only_own
 from erp.auth import Account
-from erp.database import Database
 from erp.models import Branch, Customer, Role, User
+from tshkit.sessions import Database
 
 router = APIRouter(prefix="/api", tags=["people"])
 

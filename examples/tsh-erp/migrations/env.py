@@ -9,8 +9,8 @@ from alembic.util import CommandError
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from erp.database import CONNECT_TIMEOUT_S, driver_url
 from erp.models import Base
+from tshkit.database import CONNECT_TIMEOUT_S, driver_url
 
 # Two runners must not migrate side by side. The number means nothing, it only has to be the same for both.
 LOCK = 2_250_001

@@ -1,4 +1,4 @@
-"""A small reader of acceptance.yaml: it asks a running stack what the file asks, through any function that sends requests."""
+"""A small reader of acceptance.yaml: it asks a stack what the file asks, through any function that sends requests."""
 
 import re
 from collections.abc import Callable, Iterator

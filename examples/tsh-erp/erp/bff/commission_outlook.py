@@ -10,11 +10,12 @@ from erp import figures
 from erp.access import CurrentUser, whose
 from erp.bff import commission_schemas as shapes
 from erp.bff.common import PREFIX, SalespersonId
-from erp.database import Database, utcnow
 from erp.domain import ranking
 from erp.domain.commission import TIERS, cents, commission, tier_of
 from erp.domain.periods import Name, months_back, period
 from erp.models import MoneyTransfer, User
+from tshkit.database import utcnow
+from tshkit.sessions import Database
 
 router = APIRouter(prefix=f"{PREFIX}/commissions", tags=["commissions"])
 

@@ -10,9 +10,10 @@ from erp import fieldbook
 from erp.access import CurrentManager, CurrentUser, for_whom, not_found, whose
 from erp.bff import commission_schemas as shapes
 from erp.bff.common import PREFIX, SalespersonId
-from erp.database import Database, utcnow
 from erp.domain.periods import TargetName, target_period
 from erp.models import Target
+from tshkit.database import utcnow
+from tshkit.sessions import Database
 
 router = APIRouter(prefix=f"{PREFIX}/commissions/targets", tags=["commissions"])
 

@@ -12,10 +12,11 @@ from erp import __version__, exports, figures
 from erp.access import AppSettings, CurrentUser, forbidden, not_found, only_own, whose
 from erp.bff import commission_schemas as shapes
 from erp.bff.common import PREFIX, Limit, Offset, SalespersonId, ServiceHealth, dates
-from erp.database import Database, utcnow
 from erp.domain.commission import RATE_PERCENT, calculate, payout_date
 from erp.domain.periods import Name, Period, period
 from erp.models import Commission, User
+from tshkit.database import utcnow
+from tshkit.sessions import Database
 
 EXPORT_COLUMNS = (
     "id",

@@ -12,11 +12,12 @@ from erp import __version__, fieldbook, figures
 from erp.access import CurrentUser, for_whom, forbidden, not_found, whose
 from erp.bff import gps_schemas as shapes
 from erp.bff.common import PREFIX, SalespersonId, ServiceHealth
-from erp.database import Database, as_utc, utcnow
 from erp.domain.commission import cents
 from erp.domain.geo import way_length_km
 from erp.domain.periods import Name, period
 from erp.models import Customer, DailySummary, GpsLocation, Note, User
+from tshkit.database import as_utc, utcnow
+from tshkit.sessions import Database
 
 NOTE_SUBJECT = "gps_location"
 

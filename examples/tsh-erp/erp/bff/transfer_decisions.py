@@ -16,9 +16,10 @@ from erp.access import CurrentManager, CurrentUser, forbidden
 from erp.bff import transfer_schemas as shapes
 from erp.bff.common import PREFIX
 from erp.bff.transfers import TransferId, add_note, find
-from erp.database import Database, utcnow
 from erp.domain.commission import RATE_PERCENT, cents, commission
 from erp.models import Commission, MoneyTransfer, User
+from tshkit.database import utcnow
+from tshkit.sessions import Database
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     "pending": frozenset({"verified", "rejected", "cancelled"}),

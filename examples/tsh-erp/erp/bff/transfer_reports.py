@@ -13,10 +13,11 @@ from erp import __version__, exports, figures
 from erp.access import AppSettings, CurrentUser, only_own, whose
 from erp.bff import transfer_schemas as shapes
 from erp.bff.common import PREFIX, Limit, Offset, SalespersonId, ServiceHealth, dates
-from erp.database import Database, utcnow
 from erp.domain.commission import cents
 from erp.domain.periods import Period, period
 from erp.models import MoneyTransfer, User
+from tshkit.database import utcnow
+from tshkit.sessions import Database
 
 EXPORT_COLUMNS = (
     "id",

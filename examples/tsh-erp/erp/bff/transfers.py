@@ -10,10 +10,11 @@ from erp import fieldbook
 from erp.access import CurrentUser, for_whom, forbidden, not_found
 from erp.bff import transfer_schemas as shapes
 from erp.bff.common import PREFIX
-from erp.database import Database, as_utc, utcnow
 from erp.domain import suspicion
 from erp.domain.commission import RATE_PERCENT, commission
 from erp.models import MoneyTransfer, Note, User
+from tshkit.database import as_utc, utcnow
+from tshkit.sessions import Database
 
 NOTE_SUBJECT = "transfer"
 

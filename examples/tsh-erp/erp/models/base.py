@@ -7,7 +7,7 @@ from typing import Annotated
 from sqlalchemy import DateTime, Numeric, String
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-from erp.database import utcnow
+from tshkit.database import utcnow
 
 Money = Annotated[Decimal, mapped_column(Numeric(12, 2))]
 Percentage = Annotated[Decimal, mapped_column(Numeric(5, 2))]

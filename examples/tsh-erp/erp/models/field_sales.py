@@ -6,9 +6,9 @@ from decimal import Decimal
 from sqlalchemy import Float, ForeignKey, Index, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from erp.database import utcnow
 from erp.domain.commission import RATE_PERCENT
 from erp.models.base import Base, CreatedAt, Moment, Money, Percentage, UpdatedAt, Uuid
+from tshkit.database import utcnow
 
 
 class GpsLocation(Base):

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import DateTime, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from erp.database import utcnow
 from erp.models.base import Base
+from tshkit.database import utcnow
 
 
 class Note(Base):

@@ -6,8 +6,8 @@ from decimal import Decimal
 from sqlalchemy import DateTime, ForeignKey, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from erp.database import utcnow
 from erp.models.base import Base, CreatedAt, Moment, UpdatedAt
+from tshkit.database import utcnow
 
 MANAGER_ROLES = frozenset({"admin", "manager"})
 WEB_ROLES = frozenset({"admin", "owner", "manager", "security"})
