@@ -1,0 +1,126 @@
+"""What a run tells its caller: steps, events while it goes, and the result at its end.
+
+All are frozen values fit for display: secrets are masked before they get here. `at` is seconds since the run began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Operation = Literal["preview", "update", "refresh", "destroy"]
+StepOperation = Literal[
+    "same",
+    "create",
+    "update",
+    "delete",
+    "replace",
+    "create-replacement",
+    "delete-replaced",
+    "read",
+    "read-replacement",
+    "discard",
+    "discard-replaced",
+    "import",
+    "import-replacement",
+    "refresh",
+]
+Severity = Literal["debug", "info", "warning", "error"]
+
+PHYSICAL_HALVES = frozenset({"create-replacement", "delete-replaced", "read-replacement", "discard-replaced"})
+"""Steps that are one half of a `replace` and not counted on their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyDiff:
+    """One property that differs; `kind` is add, update or delete, with `-replace` when it forces a replacement."""
+
+    path: str
+    kind: str
+    old: Any = None
+    new: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One planned or finished act on one resource."""
+
+    urn: str
+    type: str
+    name: str
+    op: StepOperation
+    diff: tuple[PropertyDiff, ...] = ()
+    seconds: float = 0.0
+    failed: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramStarted:
+    """The program has been launched."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlanned:
+    """A step has been decided; in a preview this is all that happens to it."""
+
+    at: float
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step has begun."""
+
+    at: float
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """A step has ended, well or not; `step.failed` tells."""
+
+    at: float
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """Something to read: from the engine, the program or a provider."""
+
+    at: float
+    severity: Severity
+    message: str
+    urn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended."""
+
+    operation: Operation
+    succeeded: bool
+    changes: dict[str, int]
+    steps: list[Step]
+    outputs: dict[str, Any]
+    diagnostics: list[Diagnostic]
+    seconds: float
+    cancelled: bool = False
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing but `same` (and `read`) steps happened."""
+        return set(self.changes) <= {"same", "read"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over."""
+
+    at: float
+    result: Result = field(repr=False)
+
+
+Event = ProgramStarted | StepPlanned | StepStarted | StepFinished | Diagnostic | Finished

@@ -1,0 +1,223 @@
+"""The process that runs programs and dynamic providers: imports the SDK once, then forks on request.
+
+Started by file path as `python -P -u launcher.py <descriptor>`, it imports nothing but the standard library and Pulumi,
+so it runs in any virtual environment that can run Pulumi programs. Requests are JSON datagrams on a Unix socket, each
+with two descriptors for the child's stdout and stderr; answers tell pids and exit statuses. Forking happens before any
+gRPC channel exists, which is what makes it safe. When the engine's end of the socket closes, all children are killed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+from typing import Any
+
+LENGTH_BYTES = 8
+REPORTED = 32
+"""Exit status of a program whose error has been reported through the engine's log."""
+
+
+class Nursery:
+    """Forks children on request and reports how they end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._children: set[int] = set()
+        self._wakeup, alarm = os.pipe()
+        os.set_blocking(alarm, False)
+        signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def serve(self) -> None:
+        """Work until the engine closes its end."""
+        while True:
+            ready, _, _ = select.select([self._connection, self._wakeup], [], [])
+            if self._wakeup in ready:
+                os.read(self._wakeup, 4096)
+                self._report_ended()
+            if self._connection in ready and not self._take_request():
+                break
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def _take_request(self) -> bool:
+        header, descriptors, _, _ = socket.recv_fds(self._connection, LENGTH_BYTES, 2)
+        if not header:
+            return False
+        length = int.from_bytes(header, "big")
+        request = json.loads(self._receive(length))
+        if request["role"] == "import":
+            for name in request["modules"]:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+            return True
+        self._fork(request, descriptors)
+        return True
+
+    def _receive(self, length: int) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            data += self._connection.recv(min(length - len(data), 1 << 16)) or sys.exit(0)
+        return bytes(data)
+
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        gc.freeze()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                self._become_child(descriptors)
+                status = ROLES[request["role"]](request)
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            except BaseException:  # noqa: BLE001 - the last frame of a process
+                traceback.print_exc()
+            finally:
+                leave(status)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._children.add(pid)
+        self._send({"started": request["key"], "pid": pid})
+
+    def _become_child(self, descriptors: list[int]) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._connection.close()
+        os.setsid()
+        for target, descriptor in enumerate(descriptors, start=1):
+            os.dup2(descriptor, target)
+            os.close(descriptor)
+
+    def _report_ended(self) -> None:
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            self._send({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def leave(status: int) -> None:
+    """End a forked child as the interpreter would, but without tearing every module down."""
+    with contextlib.suppress(Exception):
+        threading._shutdown()  # noqa: SLF001 # pyright: ignore - joins threads, as at any exit
+        atexit._run_exitfuncs()  # noqa: SLF001 # pyright: ignore - the other half of it
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+def run_dynamic_provider(request: dict[str, Any]) -> int:
+    """Serve `pulumi.dynamic` straight from the wheel, as `python -m pulumi.dynamic <engine>` would."""
+    os.chdir(request["directory"])
+    os.environ.update(request["environment"])
+    sys.path.insert(0, request["directory"])
+    sys.argv = ["pulumi.dynamic", request["engine"]]
+    runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def run_program(request: dict[str, Any]) -> int:
+    """Run the project's program against the engine; returns the exit status the protocol knows."""
+    import asyncio
+    import logging
+    from concurrent.futures import ThreadPoolExecutor
+
+    import pulumi
+    import pulumi.log
+    import pulumi.runtime
+    from pulumi.runtime import settings
+
+    os.chdir(request["directory"])
+    os.environ.update(request["environment"])
+    sys.argv = [request["entry"]]
+    pulumi.runtime.set_all_config(request["config"], request["secretKeys"])
+    pulumi.runtime.configure(
+        settings.Settings(
+            project=request["project"],
+            stack=request["stack"],
+            monitor=request["engine"],
+            engine=request["engine"],
+            parallel=request["parallel"],
+            dry_run=request["dryRun"],
+            organization=request["organization"],
+            root_directory=request["root"],
+        )
+    )
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=4 * request["parallel"]))
+    try:
+        return _outcome(loop, lambda: runpy.run_path(request["entry"], run_name="__main__"))
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def _outcome(loop: Any, program: Any) -> int:
+    import pulumi
+    from pulumi.runtime import run_in_stack
+
+    def run() -> None:
+        program()
+
+    try:
+        loop.run_until_complete(run_in_stack(run))
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        return REPORTED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return 1
+    except Exception:  # noqa: BLE001 - whatever the program raised is reported, not handled
+        pulumi.log.error(f"Program failed with an unhandled exception:\n{_traceback()}")
+        return REPORTED
+    return 0
+
+
+def _traceback() -> str:
+    """Return the traceback without this launcher's and runpy's own frames."""
+    _, error, trace = sys.exc_info()
+    frames = [frame for frame in traceback.extract_tb(trace) if frame.filename not in (__file__, runpy.__file__)]
+    frames = [frame for frame in frames if not frame.filename.startswith("<frozen")] or frames
+    return "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
+
+
+ROLES = {"program": run_program, "dynamic": run_dynamic_provider}
+
+
+def main() -> None:
+    """Import the SDK and serve."""
+    import pulumi.dynamic
+    import pulumi.runtime  # noqa: F401 - imported for the children
+
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    Nursery(connection).serve()
+
+
+if __name__ == "__main__":
+    main()

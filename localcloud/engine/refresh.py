@@ -1,0 +1,125 @@
+"""Reading the world into the state: what a refresh does. The program does not run."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from localcloud.engine import planning
+from localcloud.engine import urn as urns
+from localcloud.engine.backend import now_rfc3339
+from localcloud.engine.control import Stopped
+from localcloud.engine.differences import changed_paths, describe
+from localcloud.engine.plugins import InitializationError, ProviderError
+from localcloud.engine.providers import identify
+from localcloud.engine.urn import split_reference
+from localcloud.engine.values import equal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from localcloud.engine.events import PropertyDiff, StepOperation
+    from localcloud.engine.run import Run
+    from localcloud.engine.state import ResourceState
+
+
+def is_readable(entry: ResourceState) -> bool:
+    """Say whether there is something in the world to compare the entry with."""
+    return entry.custom and not urns.is_provider(entry.type) and not entry.pending_replacement
+
+
+def refresh_all(run: Run) -> None:
+    """Read every resource, side by side. A failed read fails the run, but stops no other read."""
+    entries = [entry for entry in run.base.resources if is_readable(entry)]
+    gone: list[ResourceState] = []
+    with ThreadPoolExecutor(max(1, run.parallel)) as pool:
+        for entry, is_gone in zip(entries, pool.map(lambda item: _refresh_one(run, item), entries), strict=True):
+            if is_gone:
+                gone.append(entry)
+    if gone and not run.control.is_cancelled:
+        _forget(run, gone)
+
+
+def _refresh_one(run: Run, old: ResourceState) -> bool:
+    """Read one resource; returns whether it is gone."""
+    step = run.reporter.plan(old.urn, "refresh", identity=old.id)
+    try:
+        with run.control.step(despite_failure=True):
+            began = run.reporter.at
+            run.reporter.start(step)
+            try:
+                new = _read(run, old)
+                operation, diff = _outcome(run, old, new)
+            except (ProviderError, OSError) as error:
+                run.reporter.finish(step, failed=True, began=began)
+                run.fail(f"refresh failed: {error}", old.urn)
+                return False
+            if new is not None:
+                run.reporter.hide(new.outputs)
+                if changed_paths(old.outputs, new.outputs) or not equal(old.inputs, new.inputs):
+                    new.modified = now_rfc3339()
+                run.journal.substitute(old, new)
+            run.reporter.finish(replace(step, op=operation, diff=diff), failed=False, began=began)
+            return new is None
+    except Stopped:
+        return False
+
+
+def _read(run: Run, old: ResourceState) -> ResourceState | None:
+    client = run.providers.client(old.provider)
+    try:
+        identity, inputs, outputs = client.read(identify(old), old.id, inputs=old.inputs, properties=old.outputs)
+        errors: list[str] = []
+    except InitializationError as error:
+        identity, outputs, errors = error.identity, error.properties, error.reasons or [str(error)]
+        inputs = error.inputs if error.inputs is not None else old.inputs
+        run.reporter.say("warning", f"The resource was read, but is not right yet: {'; '.join(errors)}", old.urn)
+    if not identity:
+        return None
+    new = old.changed(id=identity, inputs=inputs, init_errors=errors)
+    new.outputs = planning.settled(new, outputs)
+    return new
+
+
+def _outcome(run: Run, old: ResourceState, new: ResourceState | None) -> tuple[StepOperation, tuple[PropertyDiff, ...]]:
+    """Say what a read means: gone, changed or the same. The provider's Diff decides on what counts as a change."""
+    if new is None:
+        return "delete", ()
+    changes = changed_paths(old.outputs, new.outputs)
+    if not changes or old.external:
+        return ("same" if not changes else "update"), describe(changes, old.outputs, new.outputs, old.hide_diff)
+    opinion = run.providers.client(old.provider).diff(
+        identify(old), new.id, old_inputs=new.inputs, olds=new.outputs, news=old.inputs
+    )
+    settled = planning.compared(opinion, new, old.inputs)
+    if settled.changes == "none":
+        return "same", ()
+    return "update", describe(changes, old.outputs, new.outputs, old.hide_diff)
+
+
+def _forget(run: Run, gone: Sequence[ResourceState]) -> None:
+    """Drop what is gone, and every reference to it; its children go to its own parent."""
+    heirs = {entry.urn: entry.parent for entry in gone if entry.is_live}
+    dropped = set(gone)
+    present = run.journal.snapshot().resources
+    for entry, current in zip(run.base.resources, present, strict=True):
+        if entry not in dropped and any(urn in heirs for urn in current.referenced_urns()):
+            run.journal.substitute(entry, _pruned(current, heirs))
+    for entry in gone:
+        run.journal.drop(entry)
+
+
+def _pruned(entry: ResourceState, heirs: dict[str, str]) -> ResourceState:
+    parent = entry.parent
+    while parent in heirs:
+        parent = heirs[parent]
+    return entry.changed(
+        parent=parent,
+        dependencies=[urn for urn in entry.dependencies if urn not in heirs],
+        property_dependencies={
+            key: [urn for urn in found if urn not in heirs] for key, found in entry.property_dependencies.items()
+        },
+        deleted_with="" if entry.deleted_with in heirs else entry.deleted_with,
+        provider="" if split_reference(entry.provider)[0] in heirs else entry.provider,
+    )
