@@ -49,7 +49,7 @@ class MigrationsProvider(HostProvider):
         """Ask for the model to converge; ask alembic, in the running service, to look."""
         if spec.get("full"):
             return {"stack": compose.model_probe("stack", spec["workload"])}
-        options = ["--workdir", spec["directory"]] if spec["directory"] else []
+        options = ["--workdir", spec["workdir"]] if spec["workdir"] else []
         question = {"project": spec["workload"]["project"], "service": spec["service"]}
         return {"current": {"kind": "exec", **question, "options": options, "argv": spec["current"]}}
 
@@ -105,7 +105,7 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
         current: Sequence[str],
         commit: Input[str],
         environment: Input[str],
-        directory: str = "",
+        workdir: str = "",
         opts: ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -114,7 +114,7 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
             "service": service,
             "command": list(command),
             "current": list(current),
-            "directory": directory,
+            "workdir": workdir,
             "commit": commit,
             "environment": environment,
             **dict.fromkeys(("revision", "head", "applied", "before")),
@@ -125,7 +125,7 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
 def _migrate(spec: dict[str, Any]) -> acts.Act:
     workload = spec["workload"]
     script = f"{shlex.join(spec['command'])} && echo {shlex.quote(_MARK)} && {shlex.join(spec['current'])}"
-    where = ["--workdir", spec["directory"]] if spec["directory"] else []
+    where = ["--workdir", spec["workdir"]] if spec["workdir"] else []
     flags = ["--rm", "--no-TTY", "--no-deps", "--quiet-pull", *where]
     return acts.run(
         "the release's migrations have not been run",

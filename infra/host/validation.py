@@ -18,6 +18,7 @@ _RULES: dict[str, tuple[re.Pattern[str], str]] = {
     "owner": (re.compile(r"([a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})\Z"), "a Unix user name or number"),
     "directory": (re.compile(r"/(?!.*(//|/\.\.?(/|\Z)))[^\0\n]{1,4000}(?<!/)\Z"), "an absolute path without . or .."),
     "path": (re.compile(r"/(?!.*(//|/\.\.?(/|\Z)))[^\0\n]{1,4000}\Z"), "an absolute path without . or .."),
+    "workdir": (re.compile(r"(/[^\0\n]*)?\Z"), "an absolute path, or nothing"),
     "mount": (re.compile(r"/(mnt|srv|data)/[A-Za-z0-9._-]+\Z"), "a path such as /mnt/data"),
     "repository": (re.compile(r"(https?|ssh)://[^\s\0'\"-][^\s\0'\"]*\Z"), "an http, https or ssh URL"),
     "commit": (re.compile(r"[0-9a-f]{40}\Z"), "a full commit id"),

@@ -141,7 +141,7 @@ def _progress(report: Reporter, prefix: str) -> Callable[[str], None]:
 
     def on_line(line: str) -> None:
         head, _, rest = line.partition(" ")
-        is_step = head.startswith("#") and rest.startswith("[") and "[internal]" not in rest
+        is_step = head.startswith("#") and rest.startswith("[") and "internal]" not in rest
         if is_step and rest not in said:
             said.add(rest)
             report.say(f"{prefix}: {rest}")
