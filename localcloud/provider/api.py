@@ -169,7 +169,7 @@ def _failed_answer(operation: str, error: Exception, settings: Settings) -> tupl
         except ValueError:
             body = {"message": "the answer is no JSON"}
         return response.status_code, _mapping(body), response.headers
-    cause = type(error.__cause__ or error).__name__
+    cause = type(getattr(error, "inner_exception", None) or error).__name__
     if _never_sent(error):
         failure: ProviderError = TransportError(
             f"{operation}: {settings.endpoint} can't be reached ({cause})",
@@ -198,7 +198,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        linked = [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+        named = (getattr(each, name, None) for name in ("inner_exception", "reason"))
+        linked = [each.__cause__, each.__context__, *named, *each.args]
         pending += [link for link in linked if isinstance(link, BaseException)]
 
 

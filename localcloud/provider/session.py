@@ -96,7 +96,7 @@ class Session:
         except (OutcomeUnknownError, ApiError) as error:
             if isinstance(error, ApiError) and not _is_broken(error.status):
                 raise
-            self.pause(_LONGEST_PAUSE_S)
+            self.pause(min(_LONGEST_PAUSE_S, self._api.settings.longest_wait_s))
             found = made()
             return found if found is not None else self.post(operation, **arguments)
 

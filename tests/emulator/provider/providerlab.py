@@ -63,8 +63,9 @@ class Cloud:
         assert reply.is_success, (method, path, reply.text)
         return reply.json() if reply.content else None
 
-    def count(self, path: str, key: str) -> int:
-        return len(self.hand("GET", f"{path}?per_page=200")[key])
+    def count(self, path: str, key: str, word: str = "") -> int:
+        """Count the items of a listing that have a word in them."""
+        return sum(word in str(item).lower() for item in self.hand("GET", f"{path}?per_page=200")[key])
 
 
 @contextmanager
@@ -187,7 +188,8 @@ class Plugin:
         return Made(kind, reply.id, inputs, decode(reply.properties), name)
 
     def update(self, made: Made, news: Properties, *, timeout: float = 60, preview: bool = False) -> Made:
-        inputs = self.checked(made.kind, news, made.inputs, name=made.name)
+        program = {key: value for key, value in news.items() if key not in news.get("__defaults", [])}
+        inputs = self.checked(made.kind, program, made.inputs, name=made.name)
         request = provider_pb2.UpdateRequest(
             id=made.id,
             urn=urn(made.kind, made.name),
