@@ -23,6 +23,7 @@ from enginelab.world import World
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from enginelab.background import Background
     from enginelab.report import Report
 
 HERE = Path(__file__).parent
@@ -45,6 +46,9 @@ class Driver(Protocol):
     def run(self, bench: Bench, operation: str) -> Report:
         """Run `preview`, `up`, `refresh` or `destroy` and tell what happened."""
 
+    def spawn(self, bench: Bench, operation: str) -> Background:
+        """Start `up` or `destroy` in a process of its own."""
+
 
 class Bench:
     """A stack under test."""
@@ -52,7 +56,7 @@ class Bench:
     project = "lab"
     stack = "dev"
 
-    def __init__(self, home: Path, driver: Driver) -> None:
+    def __init__(self, home: Path, driver: Driver, *, passphrase: str = PASSPHRASE, salt: str = SALT) -> None:
         self.home = home
         self.driver = driver
         self.root = home / "project"
@@ -62,7 +66,8 @@ class Bench:
         self.world = World(home / "world")
         self.rules: list[dict[str, Any]] = []
         self.settings: dict[str, Any] = {}
-        self.cipher = Cipher(PASSPHRASE, SALT)
+        self.passphrase = passphrase
+        self.cipher = Cipher(passphrase, salt)
         self.environment: dict[str, str] = {}
         copy(HERE / "project" / "lab.py", self.root / "lab.py")
         self.describe({"name": self.project, "runtime": "python"})
@@ -77,7 +82,7 @@ class Bench:
 
     def configure(self, config: Mapping[str, Any], **more: Any) -> None:
         """Write the stack's configuration; the salt is always the laboratory's."""
-        content = {"encryptionsalt": SALT, **more, "config": dict(config)}
+        content = {"encryptionsalt": self.cipher.salt_text, **more, "config": dict(config)}
         (self.root / f"Pulumi.{self.stack}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
     def program(self, text: str) -> None:
@@ -123,6 +128,17 @@ class Bench:
         assert not report.ok, report
         assert report.exit_code == 1, report
         return report
+
+    def spawn(self, program: str | None = None, operation: str = "up") -> Background:
+        """Start an operation in the background."""
+        if program is not None:
+            self.program(program)
+        return self.driver.spawn(self, operation)
+
+    def unlock(self) -> None:
+        """Do what `pulumi cancel` does."""
+        for lock in self.locks:
+            lock.unlink()
 
     def _run(self, operation: str, program: str | None) -> Report:
         if program is not None:

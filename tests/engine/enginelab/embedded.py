@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import Engine, EngineError
 from localcloud.engine.events import Diagnostic
 
-from enginelab.bench import PASSPHRASE
+from enginelab.background import Background
 from enginelab.plugin import KEPT, provider_argv
 from enginelab.report import Report, short
 
@@ -28,7 +31,7 @@ class Embedded:
         """Make an engine for a laboratory."""
         settings: dict[str, Any] = {
             "backend": bench.backend,
-            "passphrase": PASSPHRASE,
+            "passphrase": bench.passphrase,
             "providers": {"testprovider": provider_argv(bench)},
             "environment": environment(bench),
             "on_event": on_event or (lambda _event: None),
@@ -45,6 +48,20 @@ class Embedded:
         except EngineError as error:
             result = error
         return report(result, events, bench.world.entries(since=since))
+
+    def spawn(self, bench: Bench, operation: str) -> Background:
+        """Start an operation in a process of its own."""
+        settings = {
+            "root": str(bench.root),
+            "stack": bench.stack,
+            "backend": str(bench.backend),
+            "passphrase": bench.passphrase,
+            "providers": {"testprovider": provider_argv(bench)},
+            "environment": environment(bench),
+            "operation": operation,
+        }
+        argv = [sys.executable, str(Path(__file__).with_name("spawned.py")), json.dumps(settings)]
+        return Background(argv, os.environ, bench.root, bench)
 
 
 def environment(bench: Bench) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi import automation
 from pulumi.automation.events import OpType
 
-from enginelab.bench import PASSPHRASE
+from enginelab.background import Background
 from enginelab.plugin import provider_argv, KEPT
 from enginelab.report import Report, short
 
@@ -46,6 +46,12 @@ class Official:
             error = str(failure)
         return _report(events, error, bench.world.entries(since=since))
 
+    def spawn(self, bench: Bench, operation: str) -> Background:
+        """Start an operation in a process of its own."""
+        self._stack(bench)
+        argv = ["pulumi", operation, "--yes", "--skip-preview", "--non-interactive", "--stack", bench.stack]
+        return Background(argv, environment(bench), bench.root, bench)
+
     def _stack(self, bench: Bench) -> automation.Stack:
         options = automation.LocalWorkspaceOptions(env_vars=environment(bench))
         return automation.create_or_select_stack(bench.stack, work_dir=str(bench.root), opts=options)
@@ -60,7 +66,7 @@ def environment(bench: Bench) -> dict[str, str]:
         "PATH": os.pathsep.join([str(bench.home / "bin"), str(Path(sys.executable).parent), kept["PATH"]]),
         "PULUMI_HOME": str(bench.home / "pulumi"),
         "PULUMI_BACKEND_URL": f"file://{bench.backend}",
-        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_CONFIG_PASSPHRASE": bench.passphrase,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -73,15 +79,19 @@ def is_available() -> bool:
 
 def _report(events: list[Any], error: str, calls: list[dict[str, Any]]) -> Report:
     begun = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
+    ended = [event.res_outputs_event.metadata for event in events if event.res_outputs_event]
+    found = {item.urn: item.op.value for item in ended}
     broken = [event.res_op_failed_event.metadata for event in events if event.res_op_failed_event]
     said = [event.diagnostic_event for event in events if event.diagnostic_event]
     shown = [item for item in said if item.severity != "debug"]
     lost = {_key(item) for item in broken}
-    done = [item for item in begun if _key(item) not in lost and "::default" not in item.urn]
+    silent = OpType.REMOVE_PENDING_REPLACE
+    shown_steps = [item for item in begun if "::default" not in item.urn and item.op != silent]
+    done = [item for item in shown_steps if _key(item) not in lost]
     failed = {item.urn for item in broken} | {item.urn for item in shown if item.severity == "error"}
     return Report(
         ok=not error,
-        steps=[f"{item.op.value} {short(item.urn)}" for item in done],
+        steps=[f"{found.get(item.urn) if item.op == OpType.REFRESH else item.op.value} {short(item.urn)}" for item in done],
         failed=sorted(short(urn) for urn in failed if urn and not urn.endswith("::lab-dev")),
         text="\n".join([item.message for item in shown] + ([error] if error else [])),
         exit_code=1 if error else 0,

@@ -8,6 +8,7 @@ delete before replace, and the output `stamp` is known only once the thing exist
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -38,7 +39,9 @@ class ScriptedProvider(services.ResourceProviderServicer):  # type: ignore[misc]
 
     def __init__(self, world: World) -> None:
         self.world = world
-        world.record(call="Start", phase="begin", name="")
+        world.record(
+            call="Start", phase="begin", name="", project=os.environ.get("PULUMI_PROJECT"), directory=str(Path.cwd())
+        )
 
     # Life of the process
 

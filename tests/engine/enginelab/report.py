@@ -40,18 +40,19 @@ class Report:
         begun = [entry for entry in self.calls if entry["phase"] == "begin" and not entry.get("preview")]
         return [f"{entry['call']} {entry['name']}" for entry in begun if entry["call"] in wanted]
 
-    def call(self, kind: str, name: str = "", *, preview: bool = False) -> dict[str, Any]:
-        """Give the one call of a kind for a resource."""
+    def call(self, kind: str, name: str | None = None, *, preview: bool = False) -> dict[str, Any]:
+        """Give the one call of a kind, for a resource if one is named."""
         found = self.calls_of(kind, name, preview=preview)
         assert len(found) == 1, f"{kind} {name} was called {len(found)} times"
         return found[0]
 
-    def calls_of(self, kind: str, name: str = "", *, preview: bool = False) -> list[dict[str, Any]]:
-        """Give every call of a kind for a resource, in order."""
+    def calls_of(self, kind: str, name: str | None = None, *, preview: bool = False) -> list[dict[str, Any]]:
+        """Give every call of a kind, for a resource if one is named, in order."""
         return [
             entry
             for entry in self.calls
-            if (entry["call"], entry["name"], entry["phase"]) == (kind, name, "begin")
+            if (entry["call"], entry["phase"]) == (kind, "begin")
+            and name in {None, entry["name"]}
             and bool(entry.get("preview")) == preview
         ]
 

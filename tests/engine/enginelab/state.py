@@ -137,8 +137,6 @@ def _check_entry(entry: dict[str, Any]) -> None:
     assert entry["urn"].split("::")[2].rpartition("$")[2] == entry["type"], name
     for key in ("created", "modified"):
         assert key not in entry or TIME.fullmatch(entry[key]), f"{name}: {key} {entry[key]}"
-    if entry["type"] != "pulumi:pulumi:Stack":
-        assert entry.get("parent") or entry["type"].startswith("pulumi:providers:"), f"{name} has no parent"
     if entry["custom"] and not entry["type"].startswith("pulumi:providers:"):
         assert entry.get("provider"), f"{name} has no provider"
         assert entry.get("id"), f"{name} has no id"
@@ -146,7 +144,8 @@ def _check_entry(entry: dict[str, Any]) -> None:
 
 def _normal(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: _normal(item) for key, item in sorted(value.items()) if item not in ([], {}, None, False, "")}
+        told = {key: _normal(item) for key, item in sorted(value.items())}
+        kept = {key: item for key, item in told.items() if item is not False and item not in ([], {}, None, "")}
         return {key: sorted(item) if key == "dependencies" else item for key, item in kept.items()}
     if isinstance(value, list):
         return [_normal(item) for item in value]

@@ -1,0 +1,174 @@
+"""The engine's own face: events in order, outputs and resources without a run, removal, one engine used again."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from enginelab.bench import CANARY
+from localcloud.engine import EngineError
+from localcloud.engine.events import Diagnostic, Finished, ProgramStarted, StepFinished, StepPlanned, StepStarted
+
+if TYPE_CHECKING:
+    from enginelab.bench import Bench
+    from enginelab.embedded import Embedded
+
+    from localcloud.engine import Engine
+
+PROGRAM = f"""
+    a = Thing("a", x=1, s=pulumi.Output.secret("{CANARY}"))
+    b = Thing("b", x=a.stamp)
+    pulumi.export("stamp", b.stamp)
+    pulumi.export("sealed", a.s)
+    pulumi.export("deep", {{"k": [a.s]}})
+"""
+
+
+def engine_of(bench: Bench, on_event: object = None) -> Engine:
+    """Make the engine of a laboratory."""
+    driver: Embedded = bench.driver  # type: ignore[assignment]  # the fixture's own
+    return driver.engine(bench, on_event)
+
+
+def test_events_tell_the_run_in_order(embedded_bench: Bench) -> None:
+    events: list[object] = []
+    embedded_bench.program(PROGRAM)
+    result = engine_of(embedded_bench, events.append).up()
+    assert result.succeeded
+    assert [type(event) for event in events].index(ProgramStarted) == 0
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result == result
+    for name in "ab":
+        kinds = [type(event) for event in events if getattr(getattr(event, "step", None), "name", "") == name]
+        assert kinds == [StepPlanned, StepStarted, StepFinished]
+    times = [event.at for event in events]  # type: ignore[attr-defined]  # every event has its time
+    assert times == sorted(times)
+    assert times[0] >= 0
+
+
+def test_nothing_shown_holds_a_secret(embedded_bench: Bench) -> None:
+    events: list[object] = []
+    embedded_bench.program(PROGRAM)
+    engine_of(embedded_bench, events.append).up()
+    embedded_bench.program(PROGRAM.replace(CANARY, f"{CANARY} changed"))
+    result = engine_of(embedded_bench, events.append).up()
+    assert CANARY not in repr(events)
+    assert CANARY not in repr(result)
+    step = next(step for step in result.steps if step.name == "a")
+    assert [(item.path, item.kind, item.old, item.new) for item in step.diff] == [
+        ("s", "update", "[secret]", "[secret]")
+    ]
+    assert result.outputs["sealed"] == "[secret]"
+
+
+def test_errors_of_a_provider_are_told_once_with_their_urn(embedded_bench: Bench) -> None:
+    events: list[object] = []
+    embedded_bench.script({"call": "Create", "name": "a", "error": "no room"})
+    embedded_bench.program(PROGRAM)
+    result = engine_of(embedded_bench, events.append).up()
+    told = [event for event in events if isinstance(event, Diagnostic) and "no room" in event.message]
+    assert len(told) == 1
+    assert told[0].urn.endswith("::a")
+    assert told[0] in result.diagnostics
+
+
+def test_a_change_is_counted_once(embedded_bench: Bench) -> None:
+    program = 'Thing("a", key={})\nThing("b", x={})'
+    embedded_bench.good(program.format(1, 1))
+    embedded_bench.program(program.format(2, 2))
+    result = engine_of(embedded_bench).up()
+    assert result.changes == {"same": 1, "replace": 1, "update": 1}
+    assert not result.is_unchanged
+    again = engine_of(embedded_bench).up()
+    assert again.changes == {"same": 3}
+    assert again.is_unchanged
+
+
+def test_outputs_are_read_without_a_run(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    since = len(embedded_bench.world.entries())
+    engine = engine_of(embedded_bench)
+    assert engine.outputs() == {"stamp": "stamp of b-1", "sealed": "[secret]", "deep": "[secret]"} or engine.outputs() == {
+        "stamp": "stamp of b-1",
+        "sealed": "[secret]",
+        "deep": {"k": ["[secret]"]},
+    }
+    plain = {"stamp": "stamp of b-1", "sealed": CANARY, "deep": {"k": [CANARY]}}
+    assert engine.outputs(show_secrets=True) == plain
+    assert len(embedded_bench.world.entries()) == since
+
+
+def test_a_stack_exists_once_it_ran_and_until_it_is_removed(embedded_bench: Bench) -> None:
+    engine = engine_of(embedded_bench)
+    assert not engine.exists()
+    embedded_bench.good(PROGRAM)
+    assert engine_of(embedded_bench).exists()
+    with pytest.raises(EngineError, match="resources"):
+        engine_of(embedded_bench).remove()
+    assert embedded_bench.destroy().ok
+    engine_of(embedded_bench).remove()
+    assert not engine_of(embedded_bench).exists()
+    assert not embedded_bench.state_path.exists()
+
+
+def test_resources_are_read_without_a_run(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    entries = {entry.urn.split("::")[3]: entry for entry in engine_of(embedded_bench).resources()}
+    assert entries["b"].id == "b-1"
+    assert entries["b"].outputs["stamp"] == "stamp of b-1"
+
+
+def test_an_engine_can_be_used_again(embedded_bench: Bench) -> None:
+    embedded_bench.program(PROGRAM)
+    engine = engine_of(embedded_bench)
+    assert engine.preview().changes == {"create": 3}
+    assert engine.up().changes == {"create": 3}
+    assert engine.up().changes == {"same": 3}
+    assert engine.refresh().succeeded
+    assert engine.destroy().changes == {"delete": 3}
+    embedded_bench.inspect()
+
+
+def test_cancel_from_a_thread_stops_a_run(embedded_bench: Bench) -> None:
+    embedded_bench.script({"call": "Create", "name": "a", "gate": "go"})
+    embedded_bench.program(PROGRAM)
+    engine = engine_of(embedded_bench)
+
+    def interrupt() -> None:
+        embedded_bench.world.wait_for("Create a")
+        engine.cancel()
+        embedded_bench.world.wait_for("Cancel ")
+        embedded_bench.world.open_gate("go")
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    result = engine.up()
+    thread.join()
+    assert not result.succeeded
+    assert result.cancelled
+    assert embedded_bench.state.things == ["a"]
+    embedded_bench.inspect()
+
+
+def test_work_is_done_in_parallel(embedded_bench: Bench) -> None:
+    embedded_bench.script(
+        {"call": "Create", "name": "a", "after": "Create b"}, {"call": "Create", "name": "b", "after": "Create a"}
+    )
+    embedded_bench.good("""
+        Thing("a", x=1)
+        Thing("b", x=1)
+    """)
+
+
+def test_no_more_than_the_chosen_number_at_once(embedded_bench: Bench) -> None:
+    embedded_bench.script({"call": "Create", "delay_s": 0.1})
+    embedded_bench.program('for n in range(6): Thing(f"t{n}", x=1)')
+    driver: Embedded = embedded_bench.driver  # type: ignore[assignment]  # the fixture's own
+    assert driver.engine(embedded_bench, parallel=2).up().succeeded
+    running = most = 0
+    for entry in embedded_bench.world.entries():
+        if entry["call"] == "Create":
+            running += 1 if entry["phase"] == "begin" else -1
+            most = max(most, running)
+    assert most <= 2
