@@ -107,7 +107,6 @@ class Host(pulumi.ComponentResource):
             "baseline",
             connection=self.connection,
             user=settings.host.user,
-            directory=settings.host.directory,
             authorized_keys=[operator.public_key],
             opts=below,
         )
@@ -183,7 +182,7 @@ class Release(pulumi.ComponentResource):
             compose_file=workload.compose_file,
             env_file=workload.env_file,
             project=workload.project,
-            variables=environment.variables,
+            variables=dict(environment.variables),
             secrets=sorted(settings.secrets),
         )
         images = resources.Images(
@@ -218,7 +217,6 @@ class Release(pulumi.ComponentResource):
             domain=settings.domain,
             paths=list(workload.health),
             ca_certificate=proxy.ca_certificate,
-            project=workload.project,
             triggers=[commit, env.digest],
             opts=self._below(stack, proxy),
         )

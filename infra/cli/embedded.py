@@ -5,16 +5,18 @@ from __future__ import annotations
 __all__ = ["EmbeddedDriver"]
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from infra.cli.driver import Resource
 from localcloud.engine import Engine
+from localcloud.engine.urn import name_of
+from localcloud.engine.values import Secret, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from localcloud.engine import Event, Result
+    from localcloud.engine import Event, ResourceState, Result
 
 PROVIDERS = {"digitalocean": [sys.executable, "-m", "localcloud.provider"]}
 """Used where the official plugin is not installed."""
@@ -42,6 +44,7 @@ class EmbeddedDriver:
             environment=environment,
             on_event=on_event,
         )
+        self._known: list[ResourceState] | None = None
 
     def preview(self) -> Result:
         """Tell what `up` would do."""
@@ -49,14 +52,17 @@ class EmbeddedDriver:
 
     def up(self) -> Result:
         """Make the stack what the program says."""
+        self._known = None
         return self._engine.up()
 
     def refresh(self) -> Result:
         """Compare the state with the world."""
+        self._known = None
         return self._engine.refresh()
 
     def destroy(self) -> Result:
         """Delete everything."""
+        self._known = None
         return self._engine.destroy()
 
     def cancel(self) -> None:
@@ -78,14 +84,42 @@ class EmbeddedDriver:
     def resources(self) -> list[Resource]:
         """Give the state's resources, secrets decrypted."""
         return [
-            Resource(each.urn, each.type, each.name, each.id, each.inputs, each.outputs)
-            for each in self._engine.resources(show_secrets=True)
+            Resource(each.urn, each.type, name_of(each.urn), each.id, shown(each.inputs), shown(each.outputs))
+            for each in self._entries()
         ]
 
     def secret_values(self) -> set[str]:
-        """Give every secret text of state and configuration."""
-        return self._engine.secret_values()
+        """Give every secret text of the state.
+
+        A provider that hands a secret input back makes the whole output of that name secret, addresses and names with
+        it; so of outputs only those count that are no inputs.
+        """
+        values: set[str] = set()
+        for each in self._entries():
+            own = {key: value for key, value in each.outputs.items() if key not in each.inputs}
+            values |= set(_secrets_in(each.inputs)) | set(_secrets_in(own))
+        return values
+
+    def _entries(self) -> list[ResourceState]:
+        """Decrypt the state once for all who ask between two runs."""
+        if self._known is None:
+            self._known = self._engine.resources() if self._engine.exists() else []
+        return self._known
 
     def set_secret(self, name: str, value: str) -> None:
         """Write an encrypted value into the stack file."""
         self._engine.set_config_secret(name, value)
+
+
+def _secrets_in(value: Any, *, inside: bool = False) -> Iterator[str]:
+    """Yield the texts that are marked secret, at whatever depth."""
+    if isinstance(value, Secret):
+        yield from _secrets_in(value.value, inside=True)
+    elif isinstance(value, dict):
+        for each in cast("dict[str, Any]", value).values():
+            yield from _secrets_in(each, inside=inside)
+    elif isinstance(value, list):
+        for each in cast("list[Any]", value):
+            yield from _secrets_in(each, inside=inside)
+    elif inside and isinstance(value, str):
+        yield value

@@ -48,6 +48,8 @@ DONE = {
     "same": "unchanged",
 }
 REMIND_S = 10.0
+PLANS = {"preview", "plan"}
+"""Runs whose steps are not acts; what they found is printed at their end."""
 TICK_S = 0.25
 
 
@@ -101,7 +103,8 @@ class Progress:
             if step.op not in PHYSICAL_HALVES:
                 self._finished += 1
             position = self._position()
-        if step.op in {"same", "refresh", "read"} and not step.failed and not step.diff:
+        quiet = step.op in {"same", "refresh", "read"} and not step.diff
+        if (quiet or self._verb in PLANS) and not step.failed:
             return
         word = "failed" if step.failed else DONE.get(step.op, step.op)
         colour = "red" if step.failed else "yellow" if step.op.startswith("delete") else "green"

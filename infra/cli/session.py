@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.checked import StackFacts, check_stack
 from infra.cli.console import Console
-from infra.errors import ConfigurationError, Problem
+from infra.errors import ConfigurationError, GreenroomError, Problem
 from infra.report import VARIABLE, read_report
 
 if TYPE_CHECKING:
@@ -102,10 +102,13 @@ class Session:
             return
         from localcloud import cloud  # noqa: PLC0415 - only local stacks need it
 
-        info = cloud.start(self.home, self.console.say)
-        self._cloud_environment = dict(info.environment)
-        for name, directory in self.facts.publish.items():
-            cloud.publish(self.home, self.root / directory, name, self.facts.branch)
+        try:
+            info = cloud.start(self.home, self.console.say)
+            self._cloud_environment = dict(info.environment)
+            for name, directory in self.facts.publish.items():
+                cloud.publish(self.home, self.root / directory, name, self.facts.branch)
+        except cloud.CloudError as error:
+            raise GreenroomError(str(error)) from error
 
     def run(self, operation: Callable[[], Result], sink: Callable[[Event], None]) -> Result:
         """Run one engine operation with its events going to `sink`; the program's own error is raised as it was."""

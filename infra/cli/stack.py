@@ -148,7 +148,9 @@ def _status(session: Session, result: Result) -> int:
         session.console.say(f"{session.stack}: cancelled; what was running has finished and is recorded")
         return CANCELLED
     session.console.say(f"{session.stack}: failed{' at ' + ', '.join(failed) if failed else ''}")
-    session.console.say(f"  next: greenroom up -s {session.stack}   (goes on where it stopped)")
+    if result.operation in {"update", "destroy"}:
+        verb = "up" if result.operation == "update" else "destroy"
+        session.console.say(f"  next: greenroom {verb} -s {session.stack}   (goes on where it stopped)")
     return STEP_FAILED if failed else FAILED
 
 
