@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from erp import __version__, schema
+from tshkit.checks import Check
 from tshkit.database import check_connection
-from tshkit.readiness import Check, answer
+from tshkit.readiness import answer
 
 router = APIRouter(tags=["health"])
 

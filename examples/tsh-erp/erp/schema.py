@@ -8,8 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from tshkit.checks import Check
 from tshkit.database import reason
-from tshkit.readiness import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 

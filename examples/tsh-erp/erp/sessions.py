@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from redis import Redis, RedisError
 
-from tshkit.readiness import Check, first_line
+from tshkit.checks import Check, first_line
 from tshkit.tokens import Claims
 
 MAX_FAILURES = 10

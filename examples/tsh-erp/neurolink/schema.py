@@ -5,8 +5,8 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from tshkit.checks import Check
 from tshkit.database import reason
-from tshkit.readiness import Check
 
 DIRECTORY = Path(__file__).resolve().parent / "migrations"
 # Two processes must not migrate side by side.

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from neurolink.models import Notification
-from tshkit.readiness import Check, first_line
+from tshkit.checks import Check, first_line
 
 KEEP_S = 60
 TIMEOUT_S = 2.0

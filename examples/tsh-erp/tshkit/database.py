@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tshkit.readiness import Check, first_line
+from tshkit.checks import Check, first_line
 
 CONNECT_TIMEOUT_S = 3
 

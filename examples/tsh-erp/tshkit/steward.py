@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from threading import Event, Thread
 
-from tshkit.readiness import Check
+from tshkit.checks import Check
 
 PAUSE_S = 0.5
 
