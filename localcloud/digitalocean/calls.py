@@ -48,7 +48,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; no body means an empty 204."""
+    """One answer; most without a body are a 204."""
 
     body: Document | None = None
     status: int = 200

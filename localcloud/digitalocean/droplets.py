@@ -94,7 +94,7 @@ def delete_with_resources(call: Call) -> Reply:
         volumes.forget(cloud, volume)
     for image in kept:
         images.forget(cloud, image)
-    return Reply({}, 202)
+    return Reply(status=202)
 
 
 def list_snapshots(call: Call) -> Reply:

@@ -25,7 +25,8 @@ class Fields:
         self._asked: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
-        return self.raw(name) is not None
+        # Some clients send an empty string for what is not set.
+        return self.raw(name, "") != ""
 
     @property
     def unasked(self) -> list[str]:

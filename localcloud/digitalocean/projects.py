@@ -37,6 +37,8 @@ COLLECTIONS = {
     "floatingip": ("reserved_ip", "floating_ips"),
 }
 """Assignable kinds: how the state calls them, and their path."""
+SAME = {"reservedip": "floatingip"}
+"""The newer word for a kind. Clients get back the word they used."""
 
 
 def ensure_default(cloud: ControlPlane) -> Document:
@@ -177,9 +179,10 @@ def render_member(member: Document, status: str = "ok") -> Document:
 def split_urn(urn: str) -> tuple[str, str]:
     """Return kind and id of a URN; 400 when it is none or names a kind that has no project."""
     match = URN.fullmatch(urn)
-    if match is None or match["kind"] not in COLLECTIONS:
+    kind = SAME.get(match["kind"], match["kind"]) if match else ""
+    if match is None or kind not in COLLECTIONS:
         raise ApiError(400, f"resource types must be one of the following: {', '.join(COLLECTIONS)}; got {urn!r}")
-    return match["kind"], match["id"]
+    return kind, match["id"]
 
 
 def members(call: Call) -> Reply:
@@ -193,14 +196,15 @@ def assign(call: Call) -> Reply:
     answer: list[Document] = []
     for urn in call.body.texts("resources"):
         kind, number = split_urn(urn)
-        known = cloud.store.get("membership", urn)
+        key = f"do:{kind}:{number}"
+        known = cloud.store.get("membership", key)
         if cloud.store.get(COLLECTIONS[kind][0], number) is None:
             answer.append(render_member({"urn": urn, "assigned_at": cloud.now()}, "not_found"))
         elif known and known["project_id"] == project["id"]:
-            answer.append(render_member(known, "already_assigned"))
+            answer.append(render_member({**known, "urn": urn}, "already_assigned"))
         else:
             member = {"urn": urn, "project_id": project["id"], "assigned_at": cloud.now()}
-            answer.append(render_member(cloud.store.put("membership", urn, member), "assigned"))
+            answer.append(render_member(cloud.store.put("membership", key, member), "assigned"))
     return Reply({"resources": answer})
 
 
