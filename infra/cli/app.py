@@ -6,6 +6,7 @@ __all__ = ["run"]
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from typing import Any
@@ -54,19 +55,20 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="greenroom", message="%(version)s")
 def greenroom() -> None:
-    r"""Staging environments that provision, prove and heal themselves.
+    """Staging environments that provision, prove and heal themselves.
 
     \b
     greenroom preview            what would change
     greenroom up                 make it so, and prove it
     greenroom verify --json      the proof as one document
     greenroom destroy --yes      leave nothing behind
-    """
+    """  # noqa: D301 - click keeps the lines after this mark
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     as_json = "--json" in arguments
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its core writes notes about closed connections to standard error
     try:
         outcome = greenroom.main(arguments, prog_name="greenroom", standalone_mode=False)
     except click.exceptions.Abort:

@@ -31,12 +31,12 @@ def require_stack(session: Session) -> None:
 @click.option("--show-secrets", is_flag=True, help="Print secret values instead of [secret].")
 @with_session()
 def outputs(session: Session, *, name: str | None, show_secrets: bool) -> int:
-    r"""Print all outputs as JSON, or the one called NAME.
+    """Print all outputs as JSON, or the one called NAME.
 
     \b
     greenroom outputs url
     greenroom outputs admin_password --show-secrets
-    """
+    """  # noqa: D301 - click keeps the lines after this mark
     require_stack(session)
     values = session.driver.outputs(show_secrets=show_secrets)
     if name is None:

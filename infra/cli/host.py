@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @with_session()
 def ssh(session: Session, *, command: tuple[str, ...]) -> int:
-    r"""Open a shell on the droplet, or run COMMAND there.
+    """Open a shell on the droplet, or run COMMAND there.
 
     \b
     greenroom ssh
     greenroom ssh -- docker ps
-    """
+    """  # noqa: D301 - click keeps the lines after this mark
     with _client(session) as (argv, endpoint):
         where = f"{endpoint.user}@{endpoint.host}"
         return subprocess.run([*argv, where, "--", *([shlex.join(command)] if command else [])], check=False).returncode

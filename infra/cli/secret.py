@@ -22,12 +22,12 @@ def secrets() -> None:
 @click.argument("name")
 @with_session()
 def set_value(session: Session, name: str) -> None:
-    r"""Encrypt the value of NAME into the stack file. The value is typed unseen, or comes by standard input.
+    """Encrypt the value of NAME into the stack file. The value is typed unseen, or comes by standard input.
 
     \b
     greenroom secrets set RESEND_API_KEY -s staging
     printf %s "$VALUE" | greenroom secrets set RESEND_API_KEY -s staging
-    """
+    """  # noqa: D301 - click keeps the lines after this mark
     from infra.secret import weakness  # noqa: PLC0415 - other verbs don't need it
     from infra.settings import load_file  # noqa: PLC0415 - loads pydantic
 

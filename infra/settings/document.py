@@ -124,6 +124,9 @@ class _Reader:
                 limit = f"at most {DEPTH_LIMIT} levels and {KEY_LIMIT} values"
                 self.document.refuse(line, key, "too much", limit)
             return None
+        if not _is_plain(str(node.tag)):
+            self.document.refuse(line, key, f"the tag {node.tag}", "a plain value")
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._map(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -152,16 +155,17 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, key: str, line: int) -> Any:
         text = str(node.value)
-        tag = str(node.tag)
-        if not tag.startswith("tag:yaml.org,2002:") or "python" in tag:
-            self.document.refuse(line, key, f"the tag {tag}", "a plain value")
-            return None
         if getattr(node, "style", None) in QUOTED:
             return text
         known, value = _plain(text)
         if not known:
             self.document.refuse(line, key, f"{text}, which YAML readers take differently", f'it quoted: "{text}"')
         return value
+
+
+def _is_plain(tag: str) -> bool:
+    """Whether a tag is one of YAML's own, and builds no object."""
+    return tag.startswith("tag:yaml.org,2002:") and "python" not in tag
 
 
 def _plain(text: str) -> tuple[bool, Any]:
