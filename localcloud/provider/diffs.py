@@ -56,12 +56,14 @@ def changed_names(resource: Resource, state: Properties, wanted: Properties) -> 
     return frozenset(change.name for change in differences(resource, state, wanted))
 
 
-def deletes_first(resource: Resource, state: Properties, wanted: Properties) -> bool:
-    """Whether a replacement must delete first: it has a name given by the program, and keeps it."""
+def deletes_first(resource: Resource, wanted: Properties) -> bool:
+    """Whether a replacement must delete first: its name was given by the program and may be taken by the old one.
+
+    The official provider says so for a changed name, too, and so does this one.
+    """
     filled = wanted.get(DEFAULTS)
     return isinstance(filled, list) and any(
-        item.autoname and name not in filled and name in wanted and wanted[name] == state.get(name)
-        for name, item in resource.shape.inputs.items()
+        item.autoname and name not in filled and name in wanted for name, item in resource.shape.inputs.items()
     )
 
 

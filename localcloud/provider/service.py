@@ -137,7 +137,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes = [change for change in differences(resource, state, wanted) if change.name not in ignored]
             if changes and (reason := resource.forbids(state, wanted)):
                 raise ProviderError(reason, hint="change the program, or remove the resource and make another")
-            return _difference(changes, delete_first=deletes_first(resource, state, wanted))
+            return _difference(changes, delete_first=deletes_first(resource, wanted))
 
         ignored = set(request.ignoreChanges)
         return self._guarded(context, request.urn, act)
