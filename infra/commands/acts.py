@@ -8,6 +8,7 @@ __all__ = [
     "checkout",
     "directory",
     "down",
+    "mount",
     "remove",
     "remove_images",
     "run",
@@ -54,9 +55,16 @@ def write(why: str, path: str, content: str, *, owner: str, mode: str, say: str 
     return Act(why, {**wire, "say": say or f"write {path}"})
 
 
-def directory(why: str, path: str, *, owner: str, mode: str) -> Act:
-    """Make a directory or correct its owner and mode."""
-    return Act(why, {"do": "directory", "path": path, "owner": owner, "mode": mode, "say": f"directory {path}"})
+def directory(why: str, path: str, *, owner: str, mode: str, keep: bool = False) -> Act:
+    """Make a directory, or correct the owner and mode of one that is there, unless it is to be kept as it is."""
+    wire = {"do": "directory", "path": path, "owner": owner, "mode": mode, "keep": keep}
+    return Act(why, {**wire, "say": f"directory {path}"})
+
+
+def mount(why: str, path: str, device: str, *, timeout_s: float = 60.0) -> Act:
+    """Mount a volume, making a file system where it is blank."""
+    wire = {"do": "mount", "path": path, "device": device, "timeout_s": timeout_s}
+    return Act(why, {**wire, "say": f"mount {path}"})
 
 
 def remove(why: str, path: str) -> Act:

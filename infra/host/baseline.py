@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("ca-certificates", "caddy", "docker.io", "docker-cli", "docker-compose", "git")
 _UNITS = ("docker.service", "caddy.service")
-_BOOTED = ("done", "error", "disabled", "absent")
+_BOOTED = ("done", "disabled", "absent")
 _GROUP = "docker"
 _APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}

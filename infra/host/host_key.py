@@ -64,7 +64,9 @@ class HostKeyProvider(HostProvider):
         """Ask a new machine; of the recorded one keep the record, so that nobody can put another key in its place."""
         if _olds["connection"]["machine"] != _news["connection"]["machine"]:
             return super().update(_id, _olds, _news)
-        return UpdateResult({**hidden(_news), **{name: _olds[name] for name in ("public_key", "drift", "reachable")}})
+        return UpdateResult(
+            {**hidden(_news), **{name: _olds[name] for name in ("public_key", "recorded", "drift", "reachable")}}
+        )
 
 
 class HostKey(Resource, module="greenroom", name="HostKey"):
@@ -94,7 +96,6 @@ class PinnedHostProvider(HostProvider):
 
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Switch sshd over, checked before it is reloaded, and remove the key that has served its turn."""
-        del spec
         steps: list[acts.Act] = []
         if facts["config"].get("content") != _SERVED:
             why = "sshd does not serve the droplet's own key alone"
@@ -102,6 +103,7 @@ class PinnedHostProvider(HostProvider):
                 acts.write(why, _CONFIG, _SERVED, owner="root", mode="0644"),
                 acts.run(why, ["sshd", "-t"], code="SSHD_CONFIG_REFUSED"),
                 acts.run(why, ["systemctl", "reload", "ssh"], say="sshd reads its keys again"),
+                acts.run(why, _await_key(spec), code="HOST_KEY_NOT_SERVED", hint="journalctl -u ssh -n 30"),
             ]
         if facts["first"]["exists"]:
             why = "the one-time host key is still there"
@@ -170,3 +172,10 @@ class PinnedHost(Resource, module="greenroom", name="PinnedHost"):
 
 def _own(facts: dict[str, Any]) -> str:
     return str(facts["keys"].get(f"{_KEY.rpartition('/')[2]}.pub", ""))
+
+
+def _await_key(spec: dict[str, Any]) -> list[str]:
+    """Return the command that waits, on the host, until sshd presents the new key: a reload takes effect later."""
+    look = 'ssh-keyscan -t ed25519 -p "$1" 127.0.0.1 2>/dev/null | grep -qF "$2"'
+    script = f"for i in $(seq 100); do {look} && exit 0; sleep 0.1; done; exit 1"
+    return ["sh", "-c", script, "wait", str(int(spec["connection"]["port"])), spec["public_key"].split()[1]]

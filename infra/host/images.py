@@ -26,6 +26,17 @@ class ImagesProvider(HostProvider):
     subject = "images"
     phase = "build"
     timeout_s = 1800.0
+    withheld = ("release",)
+
+    def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        """Remember what the same release's tags stood for: another image under one of them is not it."""
+        same = bool(olds) and (olds["commit"], olds["mode"]) == (spec["commit"], spec["mode"])
+        same = same and olds["connection"]["machine"] == spec["connection"]["machine"]
+        return {**spec, "release": olds["recorded"]["images"] if same else {}}
+
+    def verified(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Take what has just been built or pulled for what it is."""
+        return {**spec, "release": {}}
 
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask compose when there is something to do; for looking only, ask the engine."""
@@ -40,7 +51,8 @@ class ImagesProvider(HostProvider):
             return [acts.Act(f"image {name} is missing or another one", {}) for name in missing]
         stack, workload = facts["stack"], spec["workload"]
         expect_readable(spec, stack, self.phase)
-        missing = {name for name, found in stack["images"].items() if not found}
+        release = spec["release"]
+        missing = {name for name, found in stack["images"].items() if not found or release.get(name, found) != found}
         is_built = spec["mode"] == "build"
         builds = [name for name, each in stack["services"].items() if each["image"] in missing and each["build"]]
         pulls = [name for name, each in stack["services"].items() if each["image"] in missing and not each["build"]]

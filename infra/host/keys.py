@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from infra.commands.templates import recipe, render
+from infra.commands.templates import render
 
 if TYPE_CHECKING:
     from pulumi import Output, ResourceOptions
@@ -66,7 +66,7 @@ class KeyPair(Resource, module="greenroom", name="KeyPair"):
 
 
 class BootstrapProvider(ResourceProvider):
-    """Makes the one-time host key at creation and renders user data around it; the key outlives template changes."""
+    """Makes the one-time host key at creation and renders user data around it, for one generation of the droplet."""
 
     serialize_as_secret_always = False
 
@@ -76,12 +76,9 @@ class BootstrapProvider(ResourceProvider):
         return CreateResult(public.split()[1][-16:], _user_data(props, public, private))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Call a changed template a change; whether it reaches a droplet is the droplet's business."""
-        return DiffResult(changes=_olds.get("recipe") != _news.get("recipe"))
-
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Render again around the same key."""
-        return UpdateResult(_user_data(_news, str(_olds["host_key"]), str(_olds["private_key"])))
+        """Start over with a new generation. A changed template changes nothing: the droplet has booted already."""
+        changed = _olds.get("generation") != _news.get("generation")
+        return DiffResult(changes=changed, replaces=["generation"] if changed else [])
 
 
 class Bootstrap(Resource, module="greenroom", name="Bootstrap"):
@@ -92,8 +89,8 @@ class Bootstrap(Resource, module="greenroom", name="Bootstrap"):
     user_data: Output[str]
     """A secret: it holds the private half."""
 
-    def __init__(self, name: str, *, opts: ResourceOptions | None = None) -> None:
-        props = {"recipe": recipe(_TEMPLATE), "host_key": None, "user_data": None, "private_key": None}
+    def __init__(self, name: str, *, generation: int, opts: ResourceOptions | None = None) -> None:
+        props = {"generation": generation, "host_key": None, "user_data": None, "private_key": None}
         super().__init__(BootstrapProvider(), name, props, _secret(opts, "private_key", "user_data"))
 
 
@@ -103,7 +100,7 @@ def _user_data(props: dict[str, Any], public: str, private: str) -> dict[str, An
 
 
 def _own(props: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in props.items() if name in ("comment", "recipe")}
+    return {name: value for name, value in props.items() if name in ("comment", "generation")}
 
 
 def _secret(opts: ResourceOptions | None, *names: str) -> ResourceOptions:

@@ -3,12 +3,14 @@
 A resource says what to ask of the host, and a pure plan: the acts that are missing, each with the reason. Everything
 else follows. `create` and `update` converge and then expect an empty plan; `read` makes the same plan and performs
 nothing, so its reasons *are* the drift; `diff` compares inputs with what was last seen, and opens no connection.
+Outputs show what was last seen; `recorded` among them is what was seen when the host last converged.
 """
 
 from __future__ import annotations
 
-__all__ = ["HostProvider", "endpoint_of", "hidden"]
+__all__ = ["HostProvider", "endpoint_of", "hidden", "reported"]
 
+import contextlib
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,12 +24,13 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from infra.errors import AuthenticationError, StepError, UnreachableError
+from infra.errors import AuthenticationError, GreenroomError, StepError, UnreachableError
 from infra.host.validation import is_known, problems_of
+from infra.report import write_report
 from infra.transport import Endpoint, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from infra.commands.acts import Act
     from infra.transport.worker import Worker
@@ -96,6 +99,14 @@ class HostProvider(ResourceProvider):
         del olds
         return spec
 
+    def probes_after(self, spec: Props) -> dict[str, Props]:
+        """Return the questions after the acts, where fewer tell enough; the answers are laid over the first ones."""
+        return self.probes(spec)
+
+    def verified(self, spec: Props) -> Props:
+        """Return the specification that the host must meet after the acts, where it is not the one before them."""
+        return spec
+
     # ---- the provider's calls
 
     def check(self, _olds: Props, news: Props) -> CheckResult:
@@ -112,26 +123,29 @@ class HostProvider(ResourceProvider):
 
     def create(self, props: Props) -> CreateResult:
         """Converge the host; safe to repeat, and to have been cut short."""
-        return CreateResult(self.subject, self._converge(props, {}))
+        with reported():
+            return CreateResult(self.subject, self._converge(props, {}))
 
     def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
         """Converge the host to the new inputs, or back from drift."""
-        return UpdateResult(self._converge(_news, _olds))
+        with reported():
+            return UpdateResult(self._converge(_news, _olds))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """Observe, and name what differs. A host that does not answer is a finding, not a failure."""
+        spec = {**props, **props.get("recorded", {})}
         try:
-            worker = self.observer(props)
+            worker = self.observer(spec)
             facts = worker.call(
-                subject=self.subject, phase=self.phase, probes=self.probes(props), timeout_s=self.timeout_s
+                subject=self.subject, phase=self.phase, probes=self.probes(spec), timeout_s=self.timeout_s
             )
         except UnreachableError as error:
             say(self.subject, f"{error.host} does not answer")
             return ReadResult(id_, {**hidden(props), "reachable": False})
-        drift = [act.why for act in self.plan(props, facts)]
+        drift = _reasons(self.plan(spec, facts))
         for each in drift:
             say(self.subject, f"drift: {each}")
-        return ReadResult(id_, {**hidden(props), **self.outputs(props, facts), "drift": drift, "reachable": True})
+        return ReadResult(id_, {**hidden(props), **self.outputs(spec, facts), "drift": drift, "reachable": True})
 
     def delete(self, _id: str, _props: Props) -> None:
         """Take away what was made. A machine that is gone, or is another one by now, has nothing left to take."""
@@ -180,13 +194,13 @@ class HostProvider(ResourceProvider):
         facts = worker.call(subject=self.subject, phase=self.phase, probes=probes, timeout_s=self.timeout_s)
         acts = self.plan(spec, facts)
         if acts:
-            facts = self.perform(worker, spec, acts, probes)
+            facts = {**facts, **self.perform(worker, spec, acts, self.probes_after(spec))}
             self._expect_nothing_left(worker, spec, facts)
         seen = self.outputs(spec, facts)
-        return {**hidden(spec, *self.withheld), **seen, "drift": [], "reachable": True}
+        return {**hidden(spec, *self.withheld), **seen, "recorded": seen, "drift": [], "reachable": True}
 
     def _expect_nothing_left(self, worker: Worker, spec: Props, facts: Props) -> None:
-        left = [act.why for act in self.plan(spec, facts)]
+        left = _reasons(self.plan(self.verified(spec), facts))
         if left:
             raise StepError(
                 phase=self.phase,
@@ -197,3 +211,17 @@ class HostProvider(ResourceProvider):
                 code="NOT_CONVERGED",
                 hint="greenroom refresh",
             )
+
+
+@contextlib.contextmanager
+def reported() -> Generator[None]:
+    """Leave a typed error where the command line looks for it: to the engine between, it is only text."""
+    try:
+        yield
+    except GreenroomError as error:
+        write_report(error)
+        raise
+
+
+def _reasons(acts: Sequence[Act]) -> list[str]:
+    return list(dict.fromkeys(act.why for act in acts))

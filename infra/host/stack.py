@@ -68,11 +68,15 @@ class ComposeStackProvider(HostProvider):
             return {"stack": compose.model_probe("stack", spec["workload"])}
         return {"seen": {"kind": "containers", "project": spec["workload"]["project"]}}
 
+    def probes_after(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask for the containers alone; the model is still the one that they were made from."""
+        return {"seen": {"kind": "containers", "project": spec["workload"]["project"]}}
+
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Mend what differs; without the model, name what differs from the record."""
-        if "seen" in facts:
+        if "stack" not in facts:
             return [acts.Act(why, {}) for why in _drift(spec["services"], facts["seen"]["containers"])]
-        stack = facts["stack"]
+        stack = {**facts["stack"], **facts.get("seen", {})}
         expect_readable(spec, stack, self.phase)
         return bring_up(spec, stack, stack["services"], timeout_s=float(spec["timeout_s"]))
 

@@ -16,16 +16,6 @@ if TYPE_CHECKING:
 
     from pulumi import Input, ResourceOptions
 
-_OPTIONS = "defaults,nofail,discard,noatime"
-_FSTAB = (
-    "import os,sys\n"
-    "line=sys.argv[1]; path=line.split()[1]\n"
-    "old=open('/etc/fstab').read().splitlines() if os.path.exists('/etc/fstab') else []\n"
-    "new=[each for each in old if each.split()[1:2]!=[path]]+[line]\n"
-    "open('/etc/fstab.greenroom','w').write('\\n'.join(new)+'\\n')\n"
-    "os.replace('/etc/fstab.greenroom','/etc/fstab')\n"
-)
-
 
 class DataVolumeProvider(HostProvider):
     """Makes a file system only on a device that holds none, and never removes one."""
@@ -36,7 +26,7 @@ class DataVolumeProvider(HostProvider):
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask for the mount, the device and the directories."""
         found: dict[str, dict[str, Any]] = {
-            "mount": {"kind": "mount", "path": spec["mount"], "device": _device(spec)},
+            "mount": {"kind": "mount", "path": spec["mount"]},
         }
         for each in spec["directories"]:
             found[f"directory {each['path']}"] = {"kind": "file", "path": f"{spec['mount']}/{each['path']}"}
@@ -45,26 +35,15 @@ class DataVolumeProvider(HostProvider):
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Format what is blank, mount, and make the directories."""
         steps: list[acts.Act] = []
-        mount, path, device = facts["mount"], spec["mount"], _device(spec)
-        if not mount["mounted"]:
-            why = f"nothing is mounted at {path}"
-            if mount["device"] and not mount["filesystem"]:
-                argv = ["mkfs.ext4", "-q", "-L", spec["volume"][:16], device]
-                steps.append(acts.run(why, argv, say=f"make a file system on {device}", code="MKFS_FAILED"))
-            if not mount["listed"]:
-                line = f"{device} {path} ext4 {_OPTIONS} 0 2"
-                steps.append(acts.run(why, ["python3", "-I", "-c", _FSTAB, line], code="MOUNT_FAILED"))
-            steps += [
-                acts.run(why, ["mkdir", "-p", path], code="MOUNT_FAILED"),
-                acts.run(
-                    why, ["mount", path], say=f"mount {path}", code="MOUNT_FAILED", hint="ls -l /dev/disk/by-id; dmesg"
-                ),
-            ]
+        path = spec["mount"]
+        if not facts["mount"]["source"]:
+            steps.append(acts.mount(f"nothing is mounted at {path}", path, _device(spec)))
         for each in spec["directories"]:
-            found = facts[f"directory {each['path']}"]
-            if not found["exists"]:
+            # Under a mount that is yet to come, what is there now tells nothing.
+            if steps or not facts[f"directory {each['path']}"]["exists"]:
                 why = f"{path}/{each['path']} is missing"
-                steps.append(acts.directory(why, f"{path}/{each['path']}", owner=_text(each), mode=each["mode"]))
+                place = f"{path}/{each['path']}"
+                steps.append(acts.directory(why, place, owner=_text(each), mode=each["mode"], keep=True))
         return steps
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def directory_act(act: dict[str, Any], report: Reporter) -> None:
     """Make a directory, or correct the owner and mode of the one that is there; never of what is in it."""
     del report
     path: str = act["path"]
+    if act.get("keep") and os.path.isdir(path):  # noqa: PTH112
+        return
     os.makedirs(path, exist_ok=True)  # noqa: PTH103
     uid, gid = _ids(str(act["owner"]))
     os.chown(path, uid, gid)

@@ -31,11 +31,11 @@ from infra.transport.remote.start import start_act
 from infra.transport.remote.system import (
     first_boot_fact,
     host_keys_fact,
-    mount_fact,
     packages_fact,
     units_fact,
     user_fact,
 )
+from infra.transport.remote.volume import mount_act, mount_fact
 from infra.transport.remote.web import await_http_act, http_fact
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "checkout": checkout_act,
     "directory": directory_act,
     "down": down_act,
+    "mount": mount_act,
     "remove": remove_act,
     "remove_images": remove_images_act,
     "run": run_act,

@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.report import ActFailure
@@ -34,7 +35,9 @@ class _Connection(http.client.HTTPSConnection):
 
 def http_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """GET each path once; status 0 and a reason where there is no answer."""
-    return {path: _get(probe, path) for path in probe["paths"]}
+    paths: list[str] = probe["paths"]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return dict(zip(paths, pool.map(_get, [probe] * len(paths), paths), strict=True))
 
 
 def await_http_act(act: dict[str, Any], report: Reporter) -> None:
