@@ -43,6 +43,7 @@ class Translator:
     def __init__(self, began: float, on_event: Callable[[Event], None]) -> None:
         self._began, self._on_event = began, on_event
         self._since: dict[tuple[str, str], float] = {}
+        self._finished: set[tuple[str, str, bool]] = set()
         self.steps: list[Step] = []
         self.diagnostics: list[Diagnostic] = []
         self.cancelled = False
@@ -85,6 +86,9 @@ class Translator:
     def _finish(self, at: float, metadata: StepEventMetadata, *, failed: bool) -> None:
         began = self._since.pop((metadata.op, metadata.urn), at)
         step = self._step(metadata, seconds=at - began, failed=failed)
+        if (step.op, step.urn, failed) in self._finished:
+            return  # a component is heard of again when it registers its outputs
+        self._finished.add((step.op, step.urn, failed))
         self.steps.append(step)
         self._on_event(StepFinished(at, step))
 

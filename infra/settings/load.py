@@ -96,7 +96,7 @@ def _own_values(document: Document) -> dict[str, Any]:
     for key, value in cast("dict[str, Any]", config).items():
         namespace, colon, name = key.rpartition(":")
         if not colon or namespace == PROJECT:
-            values[name] = value
+            values[name] = _parsed(name, value)  # the CLI writes `false` back as "false"
         elif namespace not in OTHER_NAMESPACES:
             expected = f"the namespace {PROJECT}{nearest(namespace, (PROJECT, *OTHER_NAMESPACES))}"
             document.refuse(document.lines[("config", key)], key, f"the namespace {namespace}", expected)
