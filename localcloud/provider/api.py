@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from localcloud.provider.errors import (
     ApiError,
@@ -49,7 +50,10 @@ class Settings:
 
     @classmethod
     def read(cls, config: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
-        """Take the provider's configuration, and what it leaves out from the environment."""
+        """Take the provider's configuration, and what it leaves out from the environment.
+
+        Raises ValueError for a number that is none, and for an endpoint that would send the token in the clear.
+        """
         endpoint = config.get("apiEndpoint") or environment.get("DIGITALOCEAN_API_URL") or DEFAULT_ENDPOINT
         token = config.get("token") or next(
             (
@@ -59,6 +63,8 @@ class Settings:
             ),
             "",
         )
+        if not _is_safe(str(endpoint)):
+            raise ValueError("apiEndpoint must be an https address, or a loopback one")
         return cls(
             endpoint=str(endpoint).rstrip("/"),
             token=str(token),
@@ -140,9 +146,7 @@ class Api:
                         "There is no DigitalOcean API token",
                         hint="set DIGITALOCEAN_TOKEN, or run `pulumi config set --secret digitalocean:token`",
                     )
-                import pydo  # noqa: PLC0415 (a slow import; only a run that calls the API pays for it)
-
-                self._made = pydo.Client(token=self.settings.token, endpoint=self.settings.endpoint, retry_total=0)
+                self._made = _connect(self.settings)
             return self._made
 
     def _throttle(self) -> None:
@@ -153,6 +157,28 @@ class Api:
             at = max(now, self._next_at)
             self._next_at = at + 1 / self.settings.requests_per_second
         time.sleep(at - now)
+
+
+def _connect(settings: Settings) -> Any:
+    import pydo  # noqa: PLC0415 (a slow import; only a run that calls the API pays for it)
+    from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 (loaded with pydo)
+
+    # A proxy from the environment can't reach this machine's loopback addresses.
+    direct = settings.endpoint.startswith("http://")
+    return pydo.Client(
+        token=settings.token,
+        endpoint=settings.endpoint,
+        retry_total=0,
+        transport=RequestsTransport(use_env_settings=not direct),
+    )
+
+
+def _is_safe(endpoint: str) -> bool:
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        return bool(host)
+    return parts.scheme == "http" and (host in {"localhost", "::1"} or host.startswith("127."))
 
 
 def _whole_answer(pipeline: Any, body: Any, _headers: Any) -> tuple[int, Body, Mapping[str, str]]:

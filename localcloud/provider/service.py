@@ -205,6 +205,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
         return self._guarded(context, request.urn, act)
 
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
+        """Refuse data sources by name: this provider has none."""
+        text = f"{request.tok}: this provider has no data sources\n  next: read an existing resource with its `get`, "
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{text}or install the official plugin")
+
     def Cancel(self, request: Empty, context: grpc.ServicerContext) -> Empty:
         """Stop waiting: what runs ends with an error, or as half done."""
         del request, context

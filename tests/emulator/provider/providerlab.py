@@ -125,16 +125,23 @@ class Plugin:
         )
         assert self.process.stdout
         self.port = int(self.process.stdout.readline())
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[("grpc.enable_http_proxy", 0)])
         self.stub = provider_pb2_grpc.ResourceProviderStub(self.channel)
-        arguments = {"apiEndpoint": url, "token": token, **settings}
-        self.capabilities = self.stub.Configure(
+        try:
+            self.capabilities = self.configure({"apiEndpoint": url, "token": token, **settings})
+        except BaseException:
+            self.close()
+            raise
+
+    def configure(self, arguments: dict[str, str]) -> provider_pb2.ConfigureResponse:
+        return self.call(
+            "Configure",
             provider_pb2.ConfigureRequest(
-                variables={f"digitalocean:config:{k}": v for k, v in arguments.items()},
+                variables={f"digitalocean:config:{key}": value for key, value in arguments.items()},
                 args=encode(arguments),
                 acceptSecrets=True,
                 acceptResources=True,
-            )
+            ),
         )
 
     def close(self) -> None:

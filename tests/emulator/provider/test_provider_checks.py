@@ -8,7 +8,7 @@ from typing import Any
 
 import pydo
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import inbound
 
@@ -184,12 +184,17 @@ class TestTheTable:
 
 class TestSettings:
     def test_come_from_the_configuration_first(self) -> None:
-        environment = {"DIGITALOCEAN_TOKEN": "env", "DIGITALOCEAN_API_URL": "http://env/"}
-        assert Settings.read({}, environment) == Settings(endpoint="http://env", token="env")
-        settings = Settings.read({"apiEndpoint": "http://conf", "token": "conf", "httpRetryMax": "1"}, environment)
-        assert (settings.endpoint, settings.token, settings.retries) == ("http://conf", "conf", 1)
+        environment = {"DIGITALOCEAN_TOKEN": "env", "DIGITALOCEAN_API_URL": "http://127.0.0.1:7/"}
+        assert Settings.read({}, environment) == Settings(endpoint="http://127.0.0.1:7", token="env")
+        settings = Settings.read({"apiEndpoint": "https://conf", "token": "conf", "httpRetryMax": "1"}, environment)
+        assert (settings.endpoint, settings.token, settings.retries) == ("https://conf", "conf", 1)
         assert Settings.read({}, {"DIGITALOCEAN_ACCESS_TOKEN": "other"}).token == "other"
         assert Settings.read({}, {}).endpoint == "https://api.digitalocean.com"
+
+    @pytest.mark.parametrize("endpoint", ["http://api.digitalocean.com", "ftp://127.0.0.1", "127.0.0.1:1", "https://"])
+    def test_never_send_the_token_in_the_clear(self, endpoint: str) -> None:
+        with pytest.raises(ValueError, match="must be an https address, or a loopback one"):
+            Settings.read({"apiEndpoint": endpoint, "token": "t"}, {})
 
 
 json_values = st.recursive(
@@ -200,6 +205,7 @@ json_values = st.recursive(
 
 
 class TestValues:
+    @settings(deadline=None)
     @given(st.dictionaries(st.text(min_size=1, max_size=8), json_values, max_size=4))
     def test_survive_the_wire(self, properties: Properties) -> None:
         assert decode(encode(properties)) == properties
@@ -222,12 +228,14 @@ class TestValues:
 class TestSets:
     item = table.load().resources[TOKENS["Firewall"]].inputs["inboundRules"]
 
+    @settings(deadline=None)
     @given(st.permutations([inbound(22), inbound(80), inbound(443, "10.0.0.0/8", "::/0")]))
     def test_are_the_same_in_any_order(self, rules: list[Properties]) -> None:
         reference = [inbound(22), inbound(80), inbound(443, "::/0", "10.0.0.0/8")]
         assert canonical(self.item, rules) == canonical(self.item, reference)
         assert aligned(self.item, rules, reference) == [inbound(22), inbound(80), inbound(443, "10.0.0.0/8", "::/0")]
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True), st.lists(st.sampled_from("abcd"), unique=True))
     def test_keep_every_member_when_put_in_order(self, observed: list[str], wanted: list[str]) -> None:
         item = table.load().resources[TOKENS["Droplet"]].inputs["volumeIds"]

@@ -85,6 +85,15 @@ class TestARefusal:
             plugin.create("Tag", {"name": "made"})
         plugin.close()
 
+    def test_of_an_endpoint_without_encryption_comes_before_the_token_is_sent(self) -> None:
+        with pytest.raises(FailedError, match="must be an https address, or a loopback one"):
+            Plugin(OWN, "http://example.com")
+
+    def test_of_a_data_source_names_it(self, provider: Plugin) -> None:
+        request = provider_pb2.InvokeRequest(tok="digitalocean:index/getImage:getImage")
+        with pytest.raises(FailedError, match="getImage: this provider has no data sources"):
+            provider.call("Invoke", request)
+
     def test_of_an_unknown_kind_lists_the_known_ones(self, provider: Plugin) -> None:
         request = provider_pb2.CheckRequest(urn="urn:pulumi:a::b::digitalocean:index/app:App::x")
         with pytest.raises(FailedError, match="use one of DnsRecord, Domain, Droplet") as caught:

@@ -7,23 +7,25 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from providerlab import OWN, Plugin
 
 
-def test_is_ready_within_a_quarter_of_a_second() -> None:
-    took_s = []
-    for _ in range(5):
-        began = time.monotonic()
+def test_starts_with_a_quarter_of_a_second_of_work() -> None:
+    """Processor time is counted, since other tests may run beside this one."""
+    used_s = []
+    for _ in range(3):
         process = subprocess.Popen([*OWN, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True)
         assert process.stdout
         assert int(process.stdout.readline()) > 0
-        took_s.append(time.monotonic() - began)
+        user, system = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        used_s.append((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
         process.terminate()
         process.wait(5)
         process.stdout.close()
-    assert min(took_s) < 0.25
+    assert min(used_s) < 0.25
 
 
 def test_imports_neither_the_sdk_nor_the_api_client_to_start() -> None:
@@ -81,5 +83,4 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as status:  # noqa: PTH123 (a kernel file)
-        return status.read().rsplit(")", 1)[1].split()[0] != "Z"
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

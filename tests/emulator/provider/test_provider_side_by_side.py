@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import REPLACEMENTS, UPDATES, Site
+from samples import REPLACEMENTS, UPDATES, Site, inbound, public_key
 
 if TYPE_CHECKING:
     from providerlab import Difference, Made, Plugin
@@ -20,6 +19,7 @@ LABELS = [
     *("vpc", "key", "volume", "droplet", "firewall", "address", "assignment", "held", "domain", "record", "mail"),
     *("alert", "project", "inside", "tag", "spare", "attachment"),
 ]
+CHANGES = [*UPDATES.items(), *((label, news) for label, (news, _) in REPLACEMENTS.items())]
 OURS_ONLY = {"alert": {"uuid"}}
 """Outputs that the official provider declares as required, yet leaves empty."""
 
@@ -67,33 +67,34 @@ class TestBothProviders:
             ignored = {"volumeIds"} if label == "droplet" else set[str]()  # attached after the droplet was made
             assert named(taker.plugin.diff(seen, made.inputs)) <= ignored
 
-    @pytest.mark.parametrize("change", ["update", "replace"])
-    def test_judge_changes_alike(self, sites: dict[str, Site], label: str, change: str) -> None:
-        changes = UPDATES if change == "update" else {name: news for name, (news, _) in REPLACEMENTS.items()}
-        if label not in changes:
-            pytest.skip("this kind has no such change")
-        judged = [judge(site.plugin, site.made[label], changes[label]) for site in sites.values()]
-        assert (judged[0].changed, judged[0].replaces, judged[0].delete_first) == (
-            judged[1].changed,
-            judged[1].replaces,
-            judged[1].delete_first,
-        )
-        assert named(judged[0]) == named(judged[1]) - {"ipv6Address"}  # told apart from ipv6 by the official one only
-
 
 @pytest.mark.timeout(600)
-def test_a_site_changes_hands_for_its_updates(sites: dict[str, Site]) -> None:
-    own, off = sites.values()
-    with ThreadPoolExecutor(8) as pool:
-        labels = [label for label in UPDATES if label != "droplet"]
-        list(pool.map(lambda label: handed_over(own, off, label), labels))
+@pytest.mark.parametrize(("label", "change"), CHANGES, ids=[f"{label}-{'-'.join(change)}" for label, change in CHANGES])
+def test_both_judge_changes_alike(sites: dict[str, Site], label: str, change: dict[str, Any]) -> None:
+    own, off = (judge(site.plugin, site.made[label], change) for site in sites.values())
+    assert (own.changed, own.replaces, own.delete_first) == (off.changed, off.replaces, off.delete_first)
+    assert named(own) == named(off) - {"ipv6Address"}  # told apart from ipv6 by the official one only
 
 
-def handed_over(giver: Site, taker: Site, label: str) -> None:
-    made = giver.made[label]
-    wanted = {key: value for key, value in (made.inputs | UPDATES[label]).items() if value is not None}
-    updated = taker.plugin.update(made, wanted)
-    assert not giver.plugin.diff(updated, updated.inputs).changed, label
+def test_resources_change_hands_for_their_updates(provider: Plugin, official_provider: Plugin) -> None:
+    plain: dict[str, tuple[str, dict[str, Any]]] = {
+        "vpc": ("Vpc", {"region": "fra1"}),
+        "key": ("SshKey", {"publicKey": public_key()}),
+        "firewall": ("Firewall", {"inboundRules": [inbound(22), inbound(80)], "tags": ["handed"]}),
+        "project": ("Project", {"environment": "Staging", "description": "Handed over"}),
+    }
+    for giver, taker in ((provider, official_provider), (official_provider, provider)):
+        for label, (kind, inputs) in plain.items():
+            if kind == "SshKey":
+                inputs["publicKey"] = public_key()
+            made = giver.create(kind, inputs, name=f"handed-{label}")
+            updated = taker.update(made, made.inputs | UPDATES[label])
+            assert not giver.diff(updated, updated.inputs).changed, label
+            seen = giver.read(updated)
+            assert seen
+            assert not taker.diff(seen, updated.inputs).changed, label
+            taker.delete(updated)
+            assert giver.read(updated) is None
 
 
 def judge(plugin: Plugin, made: Made, change: dict[str, Any]) -> Difference:
