@@ -13,15 +13,14 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from localcloud.processes import ProcessIdentity, end
+from localcloud.processes import ProcessIdentity, detach, end, reap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -78,10 +77,17 @@ class CloudStatus:
     """What clients asked for that is not served, and how often."""
 
 
-def start(home: Path, say: Callable[[str], None]) -> CloudInfo:
+def start(
+    home: Path,
+    say: Callable[[str], None],
+    *,
+    machines: Literal["docker", "none"] = "docker",
+    rate_limit: Literal["on", "off"] = "on",
+) -> CloudInfo:
     """Return the running cloud of a home, starting it when it is not running; builds missing images first.
 
-    Safe to call at once from several processes. Raises CloudError, with the end of the log, when it does not come up.
+    With `machines="none"` droplets are only written down, and Docker is not needed. Safe to call at once from several
+    processes. Raises CloudError, with the end of the log, when it does not come up.
     """
     running = find(home)
     if running:
@@ -89,32 +95,29 @@ def start(home: Path, say: Callable[[str], None]) -> CloudInfo:
     directory = home / "cloud"
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory / "start.lock"):
-        return find(home) or launch(home, say)
+        return find(home) or launch(home, say, machines, rate_limit)
 
 
-def launch(home: Path, say: Callable[[str], None]) -> CloudInfo:
+def launch(home: Path, say: Callable[[str], None], machines: str, rate_limit: str) -> CloudInfo:
     """Build what is missing, start the server and wait until it answers."""
-    from localcloud.machines import images  # noqa: PLC0415 - the Docker client is only loaded to start a cloud
+    if machines == "docker":
+        from localcloud.machines import images  # noqa: PLC0415 - the Docker client is only loaded to start a cloud
 
-    images.ensure(say)
+        images.ensure(say)
     log = home / "cloud" / "server.log"
     say("cloud: starting the server")
-    with log.open("ab") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "localcloud.digitalocean", "--home", str(home)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            cwd="/",
-        )
+    command = [
+        *(sys.executable, "-m", "localcloud.digitalocean", "--home", str(home.resolve())),
+        *("--machines", machines, "--rate-limit", rate_limit),
+    ]
+    server = detach(command, log)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         info = find(home)
         if info:
             say(f"cloud: answering at {info.http}")
             return info
-        if server.poll() is not None:
+        if not server.is_running:
             break
         time.sleep(0.02)
     tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
@@ -153,6 +156,7 @@ def stop(home: Path) -> bool:
     if info is None:
         return False
     end(info.process, STOP_TIMEOUT_S)
+    reap(info.process.pid)
     (home / "cloud" / "cloud.json").unlink(missing_ok=True)
     return True
 

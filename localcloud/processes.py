@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ProcessIdentity", "end"]
+__all__ = ["ProcessIdentity", "detach", "end", "reap"]
 
 import os
 import select
@@ -37,6 +37,23 @@ class ProcessIdentity:
         return ProcessIdentity.of(self.pid) == self
 
 
+def detach(command: list[str], log: Path) -> ProcessIdentity:
+    """Start a process in a session of its own, reading nothing and writing to a log, and leave it to itself."""
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    identity = ProcessIdentity.of(pid)
+    return identity or ProcessIdentity(pid, 0)
+
+
 def end(process: ProcessIdentity, timeout_s: float) -> bool:
     """Ask a process to end, and kill it when it has not after the timeout; True when it ended by itself."""
     try:
@@ -55,3 +72,9 @@ def end(process: ProcessIdentity, timeout_s: float) -> bool:
         return False
     finally:
         os.close(handle)
+
+
+def reap(pid: int) -> None:
+    """Let go of a process that has ended, where it was a child of this one."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -13,21 +13,25 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.digitalocean.catalogue import Catalogue
 from localcloud.digitalocean.control import ControlPlane
 from localcloud.digitalocean.limits import RateLimiter
-from localcloud.digitalocean.machinery import bootable, machines_of
 from localcloud.digitalocean.server import CloudServer, Ports, Sockets
 from localcloud.digitalocean.store import Store
-from localcloud.hosting.git import application
 from localcloud.processes import ProcessIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import FrameType
+
+    from starlette.types import ASGIApp
+
+    from localcloud.digitalocean.control import ImageSource
+    from localcloud.digitalocean.machine_host import MachineHost
 
 DEFAULT = Ports()
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -40,6 +44,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--http-port", type=int, default=DEFAULT.http)
     parser.add_argument("--https-port", type=int, default=DEFAULT.https)
     parser.add_argument("--git-port", type=int, default=DEFAULT.git)
+    parser.add_argument("--machines", choices=("docker", "none"), default="docker", help="none: droplets do not boot")
     parser.add_argument("--rate-limit", choices=("on", "off"), default="on", help="enforce the documented limits")
     return parser.parse_args(argv)
 
@@ -63,9 +68,11 @@ def record(path: Path, server: CloudServer) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; droplets are left running."""
     asked = arguments(argv)
+    asked.home = asked.home.resolve()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     directory: Path = asked.home / "cloud"
     directory.mkdir(parents=True, exist_ok=True)
+    os.chdir(directory)
     told_to_stop = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -74,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     with only_one(directory / "server.lock"):
-        server = build(asked.home, Ports(asked.http_port, asked.https_port, asked.git_port), limits=asked.rate_limit)
+        server = build(asked)
         server.start()
         record(directory / "cloud.json", server)
         told_to_stop.wait()
@@ -82,24 +89,45 @@ def main(argv: Sequence[str] | None = None) -> None:
         server.stop()
 
 
-def build(home: Path, ports: Ports, *, limits: str) -> CloudServer:
-    """Put the server of a home together, with its real machines."""
-    directory = home / "cloud"
-    sockets = Sockets(ports)
+def build(asked: argparse.Namespace) -> CloudServer:
+    """Put the server of a home together."""
+    directory: Path = asked.home / "cloud"
+    sockets = Sockets(Ports(asked.http_port, asked.https_port, asked.git_port))
+    hardware = real(asked.home, sockets) if asked.machines == "docker" else pretended()
     cloud = ControlPlane(
         store=Store(directory / "state.sqlite"),
-        machines=machines_of(home, git_port=sockets.git_port),
+        machines=hardware.machines,
         catalogue=Catalogue.load(),
-        images=bootable,
+        images=hardware.images,
         clock=time.time,
     )
-    return CloudServer(
-        cloud,
-        RateLimiter(time.time, enforce=limits == "on"),
-        sockets=sockets,
-        directory=directory,
-        git=application(directory / "git"),
-    )
+    limiter = RateLimiter(time.time, enforce=asked.rate_limit == "on")
+    return CloudServer(cloud, limiter, sockets=sockets, directory=directory, git=hardware.git)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a cloud stands on."""
+
+    machines: MachineHost
+    images: ImageSource
+    git: ASGIApp | None = None
+
+
+def real(home: Path, sockets: Sockets) -> Hardware:
+    """Return machines that boot on the Docker engine, and the git repositories that they clone."""
+    from localcloud.digitalocean.machinery import bootable, machines_of  # noqa: PLC0415 - loads the Docker client
+    from localcloud.hosting.git import application  # noqa: PLC0415 - the same
+
+    machines = machines_of(home, git_port=sockets.git_port)
+    return Hardware(machines, bootable, application(home / "cloud" / "git"))
+
+
+def pretended() -> Hardware:
+    """Return machines that are only written down, for trying the API where there is no Docker."""
+    from localcloud.digitalocean.testing import RecordingMachines, recorded_image  # noqa: PLC0415 - not the usual case
+
+    return Hardware(RecordingMachines(), recorded_image)
 
 
 @contextmanager

@@ -47,13 +47,15 @@ def begin(
         return cloud.store.put("action", number, action)
 
 
-def end(cloud: ControlPlane, number: int, *, failed: bool = False) -> Document:
-    """Close an action and free its droplet."""
+def end(cloud: ControlPlane, number: int, *, failure: str = "") -> Document:
+    """Close an action and free its droplet. A failure is told in `message`, which the real API does not have."""
     with cloud.store.transaction():
         action = cloud.store.get("action", number)
         if action is None:
             raise not_found()
-        action |= {"status": "errored" if failed else "completed", "completed_at": cloud.now()}
+        action |= {"status": "errored" if failure else "completed", "completed_at": cloud.now()}
+        if failure:
+            action["message"] = failure
         droplet = cloud.store.get("droplet", action["droplet_id"]) if action["droplet_id"] else None
         if droplet is not None and droplet["event"] == number:
             droplet["event"] = None

@@ -202,9 +202,9 @@ def finish(cloud: ControlPlane, work: Work, action: Document) -> None:
     """Do an action's work and close it, whatever happens."""
     try:
         result = work.machine()
-    except Exception:  # the boundary of background work: whatever went wrong ends the action
+    except Exception as error:  # the boundary of background work: whatever went wrong ends the action
         log.exception("%s of droplet %d failed", action["type"], action["droplet_id"])
-        actions.end(cloud, action["id"], failed=True)
+        actions.end(cloud, action["id"], failure=str(error) or repr(error))
         return
     with cloud.store.transaction():
         droplet = cloud.store.get("droplet", action["droplet_id"]) or {}

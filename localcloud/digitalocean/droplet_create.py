@@ -164,14 +164,14 @@ def spec_of(cloud: ControlPlane, droplet: Document) -> MachineSpec:
 
 def boot(cloud: ControlPlane, droplet_id: int, action_id: int) -> None:
     """Boot a stored droplet and open its addresses: it is active. One that does not boot is left off, to be deleted."""
-    status = "active"
+    failure = ""
     try:
         cloud.machines.create(spec_of(cloud, cloud.store.get("droplet", droplet_id) or {}))
         cloud.apply_network()
-    except Exception:  # the boundary of background work: whatever went wrong ends the action
+    except Exception as error:  # the boundary of background work: whatever went wrong ends the action
         log.exception("droplet %d did not boot", droplet_id)
-        status = "off"
+        failure = str(error) or repr(error)
     with cloud.store.transaction():
         droplet = cloud.store.get("droplet", droplet_id) or {}
-        cloud.store.put("droplet", droplet_id, {**droplet, "status": status})
-        actions.end(cloud, action_id, failed=status == "off")
+        cloud.store.put("droplet", droplet_id, {**droplet, "status": "off" if failure else "active"})
+        actions.end(cloud, action_id, failure=failure)

@@ -35,7 +35,7 @@ def reconcile(cloud: ControlPlane) -> None:
     for action in cloud.store.where("action", "status", "in-progress"):
         if action["type"] != "create":
             log.warning("action %d (%s) was cut short: errored", action["id"], action["type"])
-            actions.end(cloud, action["id"], failed=True)
+            actions.end(cloud, action["id"], failure="cut short by the end of the local cloud's server")
     cloud.try_network()
 
 

@@ -95,7 +95,7 @@ def move(cloud: ControlPlane, item: Document, droplet: Document | None) -> Docum
     if not applied:
         item["droplet_id"] = before
         cloud.store.put("reserved_ip", item["ip"], item)
-    return actions.end(cloud, action["id"], failed=not applied)
+    return actions.end(cloud, action["id"], failure="" if applied else str(cloud.network_failure))
 
 
 def release(cloud: ControlPlane, droplet_id: int) -> None:

@@ -216,7 +216,7 @@ def settle(cloud: ControlPlane, action: Document, volume: Document, droplet_id: 
         else:
             cloud.machines.detach(volume["droplet_id"], mount)
     except Exception as error:
-        actions.end(cloud, action["id"], failed=True)
+        actions.end(cloud, action["id"], failure=str(error))
         raise ApiError(422, f"{action['type']} failed: {error}") from error
     with cloud.store.transaction():
         cloud.store.put("volume", volume["id"], {**volume, "droplet_id": droplet_id})

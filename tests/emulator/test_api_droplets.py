@@ -132,7 +132,8 @@ def test_a_boot_that_fails_leaves_a_droplet_to_be_deleted(api: Api, machines: Re
     answer = api.booting()
     droplet = api.settled(answer["droplet"]["id"])
     assert droplet["status"] == "off"
-    assert api.finished(answer["links"]["actions"][0]["id"])["status"] == "errored"
+    action = api.finished(answer["links"]["actions"][0]["id"])
+    assert (action["status"], action["message"]) == ("errored", "no memory")
     api.delete(f"/v2/droplets/{droplet['id']}")
     assert api.get("/v2/droplets")["droplets"] == []
 

@@ -283,7 +283,7 @@ def test_an_assignment_that_can_not_be_applied_is_errored_and_undone(api: Api, m
     address = api.post("/v2/reserved_ips", {"region": "fra1"}, 202)["reserved_ip"]["ip"]
     machines.fail["apply_network"] = RuntimeError("no iptables")
     action = api.post(f"/v2/reserved_ips/{address}/actions", {"type": "assign", "droplet_id": number})["action"]
-    assert action["status"] == "errored"
+    assert (action["status"], action["message"]) == ("errored", "no iptables")
     assert api.get(f"/v2/reserved_ips/{address}")["reserved_ip"]["droplet"] is None
     assert api.settled(number)["locked"] is False
 
