@@ -59,7 +59,7 @@ class Redactor:
 def parse_env(text: str) -> list[tuple[str, str]]:
     """Read `NAME="value"` lines as they are written here: double quotes, and backslashes before the rest."""
     pairs: list[tuple[str, str]] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         name, equals, value = line.partition("=")
         if not equals or name.lstrip().startswith("#"):
             continue
