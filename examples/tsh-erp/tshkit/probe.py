@@ -1,7 +1,7 @@
 """The health check of a container: `python -I -S tshkit/probe.py PORT PATH` exits 0 when the answer is 200.
 
-It runs every second while a service starts, within that service's share of the processor: so it reads the status line from
-a socket, and spares the fifth of a second that importing an HTTP client takes.
+It runs every second while a service starts, within that service's share of the processor: so it reads the status line
+from a socket, and spares the fifth of a second that importing an HTTP client takes.
 """
 
 import socket
