@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.digitalocean.catalogue import Catalogue
+from localcloud.digitalocean.claims import claim
 from localcloud.digitalocean.control import ControlPlane
 from localcloud.digitalocean.limits import RateLimiter
 from localcloud.digitalocean.server import CloudServer, Ports, Sockets
@@ -100,6 +101,7 @@ def build(asked: argparse.Namespace) -> CloudServer:
         catalogue=Catalogue.load(),
         images=hardware.images,
         clock=time.time,
+        block=claim(asked.home),
     )
     limiter = RateLimiter(time.time, enforce=asked.rate_limit == "on")
     return CloudServer(cloud, limiter, sockets=sockets, directory=directory, git=hardware.git)

@@ -52,6 +52,7 @@ class ControlPlane:
         images: ImageSource,
         clock: Callable[[], float],
         new_uuid: Callable[[], str] = new_uuid,
+        block: int = 0,
     ) -> None:
         self.store = store
         self.machines = machines
@@ -59,6 +60,8 @@ class ControlPlane:
         self.images = images
         self.clock = clock
         self.new_uuid = new_uuid
+        self.block = block
+        """Which block of loopback addresses is this cloud's; several may live on one machine."""
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="droplet")
         self._network_lock = threading.Lock()
         self._applied: NetworkPlan | None = None

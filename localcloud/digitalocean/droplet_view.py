@@ -58,7 +58,7 @@ def networks(cloud: ControlPlane, droplet: Document) -> Document:
     public = {
         "ip_address": droplet["public_ipv4"],
         "netmask": addresses.NETMASK,
-        "gateway": addresses.GATEWAY,
+        "gateway": addresses.gateway(cloud),
         "type": "public",
     }
     v6 = {"ip_address": droplet["public_ipv6"], "netmask": 64, "gateway": addresses.GATEWAY_V6, "type": "public"}

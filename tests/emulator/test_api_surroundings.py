@@ -1,4 +1,4 @@
-"""Publishing a directory as commits, and processes that are known by more than their number."""
+"""What surrounds the API: publishing directories as commits, processes by identity, address blocks by claim."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud.digitalocean.claims import MOST_CLOUDS, claim
 from localcloud.processes import ProcessIdentity, end
 from localcloud.publishing import PublishingError, git, publish
 
@@ -123,3 +124,27 @@ def test_a_process_that_does_not_listen_is_killed() -> None:
 def test_no_process_has_no_identity() -> None:
     assert ProcessIdentity.of(2**22 + 1) is None
     assert end(ProcessIdentity(2**22 + 1, 1), 1)
+
+
+def home_of(path: Path) -> Path:
+    """A home with a state."""
+    (path / "cloud").mkdir(parents=True)
+    (path / "cloud" / "state.sqlite").touch()
+    return path
+
+
+def test_clouds_on_one_machine_hand_out_different_addresses(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    one, two = home_of(tmp_path / "one"), home_of(tmp_path / "two")
+    assert [claim(one, shared), claim(two, shared), claim(one, shared)] == [0, 1, 0]
+    (one / "cloud" / "state.sqlite").unlink()
+    assert claim(home_of(tmp_path / "three"), shared) == 0
+    assert claim(two, shared) == 1
+
+
+def test_a_machine_full_of_clouds_says_so(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    for number in range(MOST_CLOUDS):
+        assert claim(home_of(tmp_path / str(number)), shared) == number
+    with pytest.raises(RuntimeError, match="All 100 address blocks are taken"):
+        claim(home_of(tmp_path / "late"), shared)
