@@ -58,6 +58,15 @@ def kind_of(type_token: str) -> str:
     return type_token.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
 
 
+def essence(message: str) -> str:
+    """Give the typed error at the end of a provider's traceback, its first line only: the whole ends the run."""
+    text = message.rstrip()
+    _, found, error = text.rpartition("infra.errors.")
+    if not (found and "Traceback (most recent call last)" in text):
+        return text
+    return error.partition(": ")[2].partition("\n")[0]
+
+
 class Progress:
     """An event sink for one run. `expected` is how many steps it will probably have, 0 when nobody knows."""
 
@@ -115,7 +124,7 @@ class Progress:
     def _tell(self, event: Diagnostic) -> None:
         if event.severity == "debug":
             return
-        text = event.message.rstrip()
+        text = essence(event.message)
         if event.severity in {"warning", "error"}:
             self._console.say(self._console.style(text, "red" if event.severity == "error" else "yellow"))
         elif text:

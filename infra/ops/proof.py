@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["Subject"]
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from infra.ops.verify import Target
 
 PATIENCE_S = 15.0
+OPEN_WITHIN_S = 5.0
+CLOSED_AFTER_S = 1.0
 
 
 @dataclass
@@ -53,6 +57,21 @@ class Subject:
         answer = self.host.run(f"docker container inspect {names}")
         found = json.loads(answer.stdout or "[]")
         return {each["Name"].lstrip("/"): each for each in found}
+
+    @cached_property
+    def answering(self) -> dict[int, bool]:
+        """Which of the contract's ports accept a connection at the public address, all tried side by side."""
+        ports = sorted({*self.contract.ports.open, *self.contract.ports.closed})
+        with ThreadPoolExecutor(max(1, len(ports))) as pool_of_threads:
+            return dict(zip(ports, pool_of_threads.map(self._answers, ports), strict=True))
+
+    def _answers(self, port: int) -> bool:
+        patience_s = OPEN_WITHIN_S if port in self.contract.ports.open else CLOSED_AFTER_S
+        try:
+            socket.create_connection((self.target.address, port), timeout=patience_s).close()
+        except OSError:
+            return False
+        return True
 
     @cached_property
     def token(self) -> str:

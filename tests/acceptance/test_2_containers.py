@@ -32,10 +32,10 @@ def test_has_its_limits(stack: Subject, service: Service) -> None:
 def test_belongs_to_the_release(stack: Subject, service: Service) -> None:
     container = stack.containers.get(service.container)
     assert container, "there is no such container"
-    image = container["Config"]["Image"]
-    tag = stack.target.release["tag"]
-    ours = [ref for ref in stack.target.release["images"] if ref.split(":")[0] == image.split(":")[0]]
-    assert not ours or image.endswith(f":{tag}"), f"it runs {image}; the release is {tag}"
+    name, image = container["Config"]["Image"], container["Image"]
+    released = stack.target.release["images"]
+    assert name in released, f"it runs {name}; the release has {', '.join(sorted(released))}"
+    assert image == released[name], f"it runs {image} as {name}; the release has {released[name]}"
 
 
 def test_is_published_on_loopback_only(stack: Subject, loopback_port: int) -> None:
