@@ -32,7 +32,6 @@ class Place:
     """What this machine offers a droplet."""
 
     capabilities: tuple[str, ...]
-    unified_cgroups: bool
     processors: int
     resolvers: tuple[str, ...]
     gateway: str
@@ -44,7 +43,6 @@ UNMASKED: dict[str, list[str]] = {"MaskedPaths": [], "ReadonlyPaths": []}
 
 def configuration(spec: MachineSpec, names: Names, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the container's configuration and its host configuration, as the client's low-level calls take them."""
-    version = "2" if place.unified_cgroups else "1"
     container = {
         "image": spec.image,
         "name": names.droplet(spec.droplet_id),
@@ -52,7 +50,6 @@ def configuration(spec: MachineSpec, names: Names, place: Place) -> tuple[dict[s
         "environment": {
             "container": "docker",
             "GREENROOM_RESOLVERS": " ".join(place.resolvers),
-            "GREENROOM_CGROUPS": version,
         },
         "labels": names.labels(
             "droplet",
@@ -63,18 +60,14 @@ def configuration(spec: MachineSpec, names: Names, place: Place) -> tuple[dict[s
         ),
         "stop_signal": STOP_SIGNAL,
     }
-    binds = [f"{names.disk(spec.droplet_id)}:/var/lib/docker"]
-    if not place.unified_cgroups:
-        # A private namespace on version 1 breaks journald and the inner engine.
-        binds.append("/sys/fs/cgroup:/sys/fs/cgroup:rw")
     host = {
         "cap_drop": ["ALL"],
         "cap_add": list(place.capabilities),
         "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
         "device_cgroup_rules": ["a *:* rwm"],
         "tmpfs": {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"},  # noqa: S108 - in the droplet
-        "cgroupns": "private" if place.unified_cgroups else "host",
-        "binds": binds,
+        "cgroupns": "private",
+        "binds": [f"{names.disk(spec.droplet_id)}:/var/lib/docker"],
         "extra_hosts": {REGISTRY_HOST: place.gateway, GIT_HOST: place.gateway},
         "log_config": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}},
         "restart_policy": {"Name": "no"},

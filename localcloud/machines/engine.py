@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["capabilities", "client", "ensure_docker", "has_unified_cgroups"]
+__all__ = ["capabilities", "client", "engine_facts", "ensure_docker"]
 
 import functools
 import os
@@ -44,11 +44,6 @@ _WITHHELD = frozenset({"SYS_MODULE", "SYS_TIME"})
 def client() -> DockerClient:
     """Return the client of this machine's engine (one per process; it is safe to share between threads)."""
     return docker.from_env(timeout=CALL_TIMEOUT_S, max_pool_size=32)
-
-
-def has_unified_cgroups() -> bool:
-    """Whether the engine lives on cgroup v2."""
-    return engine_facts().get("CgroupVersion") == "2"
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from localcloud.hosting.registry import Registry
 from localcloud.machines import container, surroundings
 from localcloud.machines.container import Place
 from localcloud.machines.disks import Disks, remove_volume
-from localcloud.machines.engine import capabilities, client, engine_facts, has_unified_cgroups
+from localcloud.machines.engine import capabilities, client, engine_facts
 from localcloud.machines.names import DISK, Names
 from localcloud.machines.network import Network
 from localcloud.machines.privilege import copy_volume
@@ -180,7 +180,7 @@ class Machines:
         return int(engine_facts()["NCPU"])
 
     def _make(self, spec: MachineSpec, gateway: str) -> None:
-        place = Place(capabilities(), has_unified_cgroups(), self._processors, self._surroundings.resolvers, gateway)
+        place = Place(capabilities(), self._processors, self._surroundings.resolvers, gateway)
         config, host = container.configuration(spec, self.names, place)
         self._make_disk(spec)
         api = client().api
