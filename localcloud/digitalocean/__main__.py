@@ -101,7 +101,7 @@ def build(asked: argparse.Namespace) -> CloudServer:
         catalogue=Catalogue.load(),
         images=hardware.images,
         clock=time.time,
-        block=claim(asked.home),
+        block=hardware.block,
     )
     limiter = RateLimiter(time.time, enforce=asked.rate_limit == "on")
     return CloudServer(cloud, limiter, sockets=sockets, directory=directory, git=hardware.git)
@@ -113,6 +113,7 @@ class Hardware:
 
     machines: MachineHost
     images: ImageSource
+    block: int = 0
     git: ASGIApp | None = None
 
 
@@ -122,7 +123,7 @@ def real(home: Path, sockets: Sockets) -> Hardware:
     from localcloud.hosting.git import application  # noqa: PLC0415 - the same
 
     machines = machines_of(home, git_port=sockets.git_port)
-    return Hardware(machines, bootable, application(home / "cloud" / "git"))
+    return Hardware(machines, bootable, claim(home), application(home / "cloud" / "git"))
 
 
 def pretended() -> Hardware:
