@@ -39,7 +39,7 @@ class Change:
 
 def differences(resource: Resource, state: Properties, wanted: Properties) -> list[Change]:
     """List what differs between recorded outputs and checked inputs."""
-    changes: list[Change] = []
+    changes = [Change(name, "update", replace=False) for name in resource.strays(state)]
     for name, item in resource.shape.inputs.items():
         have, want = state.get(name), wanted.get(name)
         if want is None and item.computed:

@@ -6,6 +6,7 @@
     │   └── NotFoundError         404: the thing is gone
     ├── TransportError            the API could not be asked; nothing was sent
     ├── OutcomeUnknownError       a request was sent, and its answer got lost
+    ├── StillbornError            a droplet never came to life
     ├── DeadlineError             waited as long as was allowed
     ├── CancelledError            the engine asked the provider to stop
     └── PartialError              the thing exists, but is not finished: its id, and why
@@ -57,6 +58,10 @@ class TransportError(ProviderError):
 
 class OutcomeUnknownError(ProviderError):
     """A request was sent, but whether it was carried out is not known."""
+
+
+class StillbornError(ProviderError):
+    """A droplet was made, but its first boot failed; it never held anything."""
 
 
 class DeadlineError(ProviderError):

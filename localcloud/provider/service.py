@@ -341,15 +341,18 @@ def _raise_partial(
             id=identity, properties=encode(known), reasons=[str(error)], inputs=encode(inputs)
         )
     )
-    text = _described(urn, error)
+    text = f"{_label(urn)} is not finished; the next run goes on from here"
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text, details=[detail])
     context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
     context.abort(grpc.StatusCode.UNKNOWN, text)
 
 
 def _described(urn: str, error: ProviderError) -> str:
-    kind = _kind(urn).rsplit(":", 1)[-1]
-    return f"{kind} {_name(urn)}: {error}" if "::" in urn else f"{urn}: {error}"
+    return f"{_label(urn)}: {error}"
+
+
+def _label(urn: str) -> str:
+    return f"{_kind(urn).rsplit(':', 1)[-1]} {_name(urn)}" if "::" in urn else urn
 
 
 def _code(error: ProviderError) -> Any:

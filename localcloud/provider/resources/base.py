@@ -70,6 +70,11 @@ class Resource(ABC):
             return False
         return canonical(item, have) == canonical(item, recorded_value(item, want))
 
+    def strays(self, state: Properties) -> tuple[str, ...]:
+        """Name the outputs that are not as they should be, whatever the inputs say."""
+        del state
+        return ()
+
     def must_replace(self, name: str, have: Any, want: Any) -> bool:
         """Whether a changed property asks for a new resource."""
         del have, want
@@ -88,7 +93,9 @@ class Resource(ABC):
     def planned_update(self, state: Properties, inputs: Properties) -> Properties:
         """Give the outputs that an update would have, as far as they can be known."""
         changed = changed_names(self, state, inputs)
-        moving = {output for name in changed for output in self.moving.get(name, ())}
+        moving = {output for name in changed for output in self.moving.get(name, ())} | (
+            changed & self.shape.outputs.keys()
+        )
         kept = {name: value for name, value in state.items() if name not in changed}
         return kept | dict.fromkeys(moving, UNKNOWN) | self.record(inputs)
 

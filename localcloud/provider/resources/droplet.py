@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from localcloud.provider.checks import Failure
-from localcloud.provider.errors import PartialError, ProviderError
+from localcloud.provider.errors import PartialError, ProviderError, StillbornError
 from localcloud.provider.resources.base import Created, Resource
 from localcloud.provider.resources.common import given, once_idle
 from localcloud.provider.resources.droplet_changes import act, change, move, settled
@@ -41,12 +41,19 @@ class Droplet(Resource):
         if inputs.get("backupPolicy") and inputs.get("backups") is False:
             yield Failure("backupPolicy", "can only be set when backups are enabled")
 
+    def strays(self, state: Properties) -> tuple[str, ...]:
+        """Name the status of a droplet that is switched off: the next update switches it on."""
+        return ("status",) if state.get("status") == "off" else ()
+
     def must_replace(self, name: str, have: Any, want: Any) -> bool:
         """IPv6 can be switched on, but never off."""
         return (name == "ipv6" and bool(have) and want is not UNKNOWN) or super().must_replace(name, have, want)
 
     def create(self, session: Session, inputs: Properties) -> Created:
-        """Create it and wait until it is active; a lost answer is looked for among the newest of its name."""
+        """Create it and wait until it is active, or remove it again where its boot fails.
+
+        When the answer gets lost, the droplet is looked for among the newest of its name.
+        """
         body = request(inputs)
         started = datetime.now(UTC)
 
@@ -58,6 +65,9 @@ class Droplet(Resource):
             droplet = settled(
                 session, int(identity), f"Droplet {body['name']} ({identity}) is not active yet", "active"
             )
+        except StillbornError:
+            session.delete("droplets.destroy", droplet_id=int(identity))
+            raise
         except ProviderError as error:
             raise PartialError(identity, error) from error
         return Created(identity, self._outputs(droplet, self.record(inputs)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.provider.diffs import changed_names
-from localcloud.provider.errors import ProviderError
+from localcloud.provider.errors import ProviderError, StillbornError
 from localcloud.provider.resources.common import once_idle, retag
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def settled(session: Session, number: int, what: str, *statuses: str) -> dict[st
         if droplet["locked"]:
             return None
         if statuses == ("active",) and droplet["status"] == "off" and _boot_failed(session, number):
-            raise ProviderError(
-                f"{what}: its boot failed", hint="look at the cloud's log, then destroy the droplet and create it again"
+            raise StillbornError(
+                f"{what}: its boot failed", hint="look at the cloud's log for the reason, then run the command again"
             )
         return droplet if not statuses or droplet["status"] in statuses else None
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samples import Site
 
+from localcloud.provider.values import UNKNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -113,11 +115,13 @@ def test_is_read_named_and_mended(
     assert again.inputs == made.inputs
 
 
-def test_of_a_powered_off_droplet_shows_in_its_status(provider: Plugin, cloud: Cloud, site: dict[str, Made]) -> None:
+def test_of_a_powered_off_droplet_is_mended(provider: Plugin, cloud: Cloud, site: dict[str, Made]) -> None:
     cloud.hand("POST", f"/droplets/{site['droplet'].id}/actions", {"type": "power_off"})
     seen = provider.read(site["droplet"])
     assert seen
     assert seen.outputs["status"] == "off"
+    assert provider.diff(seen, site["droplet"].inputs).detail == {"status": 4}
+    assert provider.update(seen, site["droplet"].inputs, preview=True).outputs["status"] is UNKNOWN
     mended = provider.update(seen, site["droplet"].inputs)
     assert mended.outputs["status"] == "active"
 

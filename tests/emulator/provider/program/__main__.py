@@ -4,7 +4,7 @@ import pulumi
 import pulumi_digitalocean as do
 
 config = pulumi.Config()
-vpc = do.Vpc("net", region="fra1", ip_range="10.77.0.0/24")
+vpc = do.Vpc("net", region="fra1", ip_range="10.91.0.0/24")
 key = do.SshKey("key", public_key=config.require("publicKey"))
 volume = do.Volume("data", region="fra1", size=config.get_int("sizeGib") or 10, initial_filesystem_type="ext4")
 droplet = do.Droplet(
