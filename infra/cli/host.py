@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ["logs", "ssh"]
 
+import re
 import shlex
 import subprocess
 import tempfile
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from infra.cli.session import Session
     from infra.transport import Endpoint
+
+CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+"""What compose writes for a terminal even where there is none."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -62,7 +66,7 @@ def logs(session: Session, *, service: str | None, tail: int, follow: bool) -> i
         )
         try:
             for line in process.stdout or ():
-                session.console.data(line.rstrip("\n"))
+                session.console.data(CONTROL.sub("", line.rstrip("\n")))
         finally:
             process.terminate() if process.poll() is None and follow else None
         return process.wait()

@@ -47,6 +47,8 @@ DONE = {
     "refresh": "asked",
     "same": "unchanged",
 }
+FOUND = {"update": "differs", "delete": "missing"}
+"""What a refresh says of a step: it acts on the state alone."""
 REMIND_S = 10.0
 PLANS = {"preview", "plan"}
 """Runs whose steps are not acts; what they found is printed at their end."""
@@ -115,7 +117,8 @@ class Progress:
         quiet = step.op in {"same", "refresh", "read"} and not step.diff
         if (quiet or self._verb in PLANS) and not step.failed:
             return
-        word = "failed" if step.failed else DONE.get(step.op, step.op)
+        words = {**DONE, **FOUND} if self._verb == "refresh" else DONE
+        word = "failed" if step.failed else words.get(step.op, step.op)
         colour = "red" if step.failed else "yellow" if step.op.startswith("delete") else "green"
         seconds = f"  {step.seconds:.1f} s" if step.seconds >= TICK_S else ""
         word = self._console.style(f"{word:<9}", colour)

@@ -105,6 +105,7 @@ class Session:
         try:
             info = cloud.start(self.home, self.console.say)
             self._cloud_environment = dict(info.environment)
+            self._driver = None  # one that was asked before knows nothing of this cloud
             for name, directory in self.facts.publish.items():
                 cloud.publish(self.home, self.root / directory, name, self.facts.branch)
         except cloud.CloudError as error:
