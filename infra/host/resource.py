@@ -183,6 +183,7 @@ class HostProvider(ResourceProvider):
             phase=self.phase,
             probes=probes,
             acts=[act.wire for act in acts],
+            lock=self.subject.replace(" ", "-"),
             redact=redact,
             timeout_s=self.timeout_s,
         )

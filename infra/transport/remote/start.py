@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.05
 _SETTLED_S = 0.5
+_HOPELESS = 3
 _FINISHED = "service_completed_successfully"
 
 
@@ -93,6 +94,8 @@ class _Watch:
             raise self._failure("SERVICE_CRASHED", service, container["State"]["ExitCode"])
         if health == "unhealthy":
             raise self._failure("SERVICE_UNHEALTHY", service, None, _last_probe(container))
+        if _cannot_probe(container):
+            raise self._failure("SERVICE_UNHEALTHY", service, None, _last_probe(container))
         since = self._running_since.setdefault(service, time.monotonic())
         settled = health == "healthy" if self._services[service]["health"] else time.monotonic() - since > _SETTLED_S
         if settled and service not in self._ready:
@@ -128,6 +131,13 @@ class _Watch:
         evidence = f"{reason}\n{log}".strip()
         hint = f"docker logs --tail 100 {self._ids[service][:12]}   # service {service}"
         return ActFailure(code, f"docker compose -p {self._project} up {service}", exit_status, evidence, hint)
+
+
+def _cannot_probe(container: dict[str, Any]) -> bool:
+    """Tell whether the check can't even be started: no start period makes that any better."""
+    last = (container["State"].get("Health") or {}).get("Log") or []
+    broken = [probe for probe in last[-_HOPELESS:] if probe["Output"].startswith("OCI runtime exec failed")]
+    return len(broken) == _HOPELESS
 
 
 def _last_probe(container: dict[str, Any]) -> str:

@@ -1,0 +1,277 @@
+"""Every host resource on a droplet that boots: converge, stay, drift, mend, fail with evidence, and go."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hostlab import DIRECTORY, PROVIDERS, Lab, Wish, booted_lab
+
+from infra.errors import AuthenticationError, StepError
+from infra.host.resource import endpoint_of
+from infra.transport.link import Link
+from infra.transport.pool import close_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.droplet,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("hostlab"),
+    pytest.mark.skipif(shutil.which("docker") is None, reason="no Docker engine on this machine"),
+]
+
+DRIFTS = [
+    ("env file", "echo 'HACK=1' >> .env.staging", "has another content"),
+    ("env file", "chmod 0644 .env.staging", "has mode 0644"),
+    ("env file", "chown root .env.staging", "belongs to root"),
+    ("env file", "rm .env.staging", "is missing"),
+    ("checkout", "echo '# edited' >> app.py", "edited on the host:  M app.py"),
+    ("checkout", "rm Dockerfile", "edited on the host:  D Dockerfile"),
+    ("checkout", "echo x > stray.txt", "edited on the host: ?? stray.txt"),
+    ("checkout", "chmod 0700 state", "with mode 0700"),
+    (
+        "stack",
+        "docker stop -t 1 $(docker ps -q --filter label=com.docker.compose.service=app)",
+        "service app is exited",
+    ),
+    (
+        "stack",
+        "docker pause $(docker ps -q --filter label=com.docker.compose.service=cache)",
+        "service cache is paused",
+    ),
+    ("stack", "docker rm -f $(docker ps -q --filter label=com.docker.compose.service=cache)", "has no container"),
+    (
+        "images",
+        "docker tag redis:7-alpine $(docker images --format '{{.Repository}}:{{.Tag}}' hello-app)",
+        "another one",
+    ),
+    ("migrations", "echo 0000 > state/revision", "revision 0000"),
+    ("proxy", "echo '# edited' >> /etc/caddy/Caddyfile", "configuration differs"),
+    ("proxy", "systemctl stop caddy", "not running"),
+    (
+        "baseline",
+        "echo 'ssh-ed25519 AAAA evil' >> /home/deploy/.ssh/authorized_keys",
+        "keys that open deploy's account",
+    ),
+    ("baseline", "chmod 0777 /home/deploy", "mode 0777"),
+    ("baseline", "gpasswd -d deploy docker", "not in group docker"),
+    ("volume", "rmdir /mnt/hello_data/cache", "/mnt/hello_data/cache is missing"),
+    ("pinned host", "touch /etc/ssh/ssh_host_ed25519_key", "one-time host key is still there"),
+]
+
+
+@pytest.fixture(scope="module")
+def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Wish, float]]:
+    with booted_lab(tmp_path_factory.mktemp("hostlab")) as lab:
+        wish = Wish(lab.commit())
+        started = time.monotonic()
+        assert set(lab.run(wish).values()) == {"create"}
+        yield lab, wish, time.monotonic() - started
+
+
+@pytest.fixture
+def lab(booted: tuple[Lab, Wish, float]) -> Lab:
+    return booted[0]
+
+
+@pytest.fixture
+def wish(booted: tuple[Lab, Wish, float]) -> Iterator[Wish]:
+    lab, wish, _ = booted
+    yield Wish(wish.commit)
+    lab.refresh()
+    lab.run(wish)
+
+
+def test_the_second_run_changes_nothing_and_opens_no_connection(lab: Lab, wish: Wish) -> None:
+    close_all()
+    started = time.monotonic()
+
+    assert set(lab.run(wish).values()) == {"same"}
+    assert time.monotonic() - started < 0.5
+
+
+def test_a_quiet_host_has_no_drift_however_often_it_is_asked(lab: Lab, wish: Wish) -> None:
+    del wish
+    assert [lab.refresh() for _ in range(5)] == [{}] * 5
+
+
+@pytest.mark.parametrize(("resource", "script", "why"), DRIFTS, ids=[f"{name}: {why}" for name, _, why in DRIFTS])
+def test_a_change_made_by_hand_is_named_and_mended(lab: Lab, wish: Wish, resource: str, script: str, why: str) -> None:
+    lab.shell(script)
+
+    found = lab.refresh()
+    assert any(why in each for each in found[resource]), found
+    again = lab.refresh()
+    assert again == found, "a second look must find the same"
+    assert lab.run(wish)[resource] == "update"
+    assert lab.refresh() == {}
+
+
+def test_local_edits_are_saved_aside_before_the_commit_comes_back(lab: Lab, wish: Wish) -> None:
+    lab.shell("rm -rf /home/deploy/*.saved-*; echo '# precious' >> app.py; mkdir notes; echo mine > notes/todo")
+    lab.refresh()
+    lab.run(wish)
+
+    assert "# precious" in lab.shell("cat /home/deploy/hello.saved-*/app.py")
+    assert lab.shell("cat /home/deploy/hello.saved-*/notes/todo") == "mine\n"
+    assert "# precious" not in lab.shell("cat app.py")
+
+
+def test_a_new_commit_changes_the_application_and_leaves_the_rest_running(lab: Lab, wish: Wish) -> None:
+    cache, app = lab.container("cache"), lab.container("app")
+
+    operations = lab.run(Wish(lab.commit(README_md="A new release.\n")))
+
+    changed = {name for name, operation in operations.items() if operation == "update"}
+    assert changed == {"checkout", "images", "migrations", "stack", "health"}
+    assert lab.container("cache") == cache
+    assert lab.container("app") != app
+    del wish
+
+
+def test_a_changed_secret_restarts_only_what_reads_it(lab: Lab, wish: Wish) -> None:
+    cache, app = lab.container("cache"), lab.container("app")
+    wish.secrets["TOKEN"] = "another secret"
+
+    operations = lab.run(wish)
+
+    changed = {name for name, operation in operations.items() if operation == "update"}
+    assert changed == {"env file", "migrations", "stack", "health"}
+    assert (lab.container("cache"), lab.container("app") == app) == (cache, False)
+    assert lab.environment()["TOKEN"] == "another secret"
+
+
+def test_hostile_values_reach_the_container_byte_for_byte(lab: Lab, wish: Wish) -> None:
+    chance = random.Random(7)  # noqa: S311 (the same values in every run)
+    alphabet = [chr(code) for code in range(1, 0x250) if not 0x7F <= code < 0xA0] + list("كلمة€😀\n\r\t\"'\\$`#{}%=")
+    secrets = {f"S{number}": "".join(chance.choices(alphabet, k=chance.randint(1, 60))) for number in range(150)}
+    hostile = ["", " ", "$HOME", "${X:-y}", "$$", "a#b", " #c", '"', "'", "\\", "\\n", "a\nb", "{{ 7 }}", "a=b", "%40"]
+    secrets |= {f"H{number}": value for number, value in enumerate(hostile)}
+    wish.values = {"LIST": ["x", {"deep": 1.0}], "FLAG": True}
+    wish.secrets |= secrets
+
+    lab.run(wish)
+    arrived = lab.environment()
+
+    assert {name: arrived.get(name) for name in secrets} == secrets
+    assert arrived["LIST"] == '["x",{"deep":1}]'
+    assert arrived["FLAG"] == "true"
+    assert arrived["INTERPOLATED"] == wish.secrets["TOKEN"]
+
+
+def test_a_crash_is_refused_at_once_with_its_log_and_without_its_secret(lab: Lab, wish: Wish) -> None:
+    wish.values = {"CRASH": True}
+    wish.secrets["TOKEN"] = "canary-token-1234"
+    started = time.monotonic()
+    with pytest.raises(StepError) as raised:
+        lab.run(wish)
+
+    error = raised.value
+    assert (error.phase, error.code, error.exit_status) == ("compose-up", "SERVICE_CRASHED", 1)
+    assert "cannot start with [secret]" in error.evidence
+    assert "canary-token-1234" not in str(error)
+    assert "docker logs" in error.hint
+    assert time.monotonic() - started < 60
+
+
+def test_a_build_that_fails_is_refused_with_its_words_and_the_old_release_serves_on(lab: Lab, wish: Wish) -> None:
+    app = lab.container("app")
+    broken = lab.commit(Dockerfile="FROM python:3.11-slim\nRUN echo no such luck && false\n")
+    with pytest.raises(StepError) as raised:
+        lab.run(Wish(broken))
+
+    assert raised.value.code == "IMAGE_BUILD_FAILED"
+    assert "no such luck" in raised.value.evidence
+    assert lab.container("app") == app
+    del wish
+
+
+def test_a_commit_that_is_gone_is_refused_and_named(lab: Lab, wish: Wish) -> None:
+    with pytest.raises(StepError) as raised:
+        lab.run(Wish("f" * 40))
+    assert raised.value.code == "COMMIT_MISSING"
+    assert "git ls-remote" in raised.value.hint
+    del wish
+
+
+def test_the_one_time_host_key_opens_nothing_any_more(lab: Lab, wish: Wish) -> None:
+    del wish
+    with pytest.raises(AuthenticationError):
+        Link(endpoint_of(lab.first))
+
+
+@pytest.mark.parametrize("lost", [["pinned host"], ["pinned host", "baseline"]])
+def test_a_run_cut_off_around_the_change_of_host_keys_finds_its_way(lab: Lab, wish: Wish, lost: list[str]) -> None:
+    for name in lost:
+        del lab.state[name]
+    close_all()
+
+    operations = lab.run(wish)
+    assert all(operations[name] == "create" for name in lost)
+
+
+def test_a_run_that_lost_everything_after_the_host_keys_converges_without_a_change(lab: Lab, wish: Wish) -> None:
+    app = lab.container("app")
+    kept = {name: lab.state[name] for name in ("host key", "pinned host", "env file")}
+    lab.state = dict(kept)
+    lab.run(wish)
+
+    assert lab.container("app") == app
+
+
+def test_the_env_file_and_the_checkout_belong_to_the_user(lab: Lab, wish: Wish) -> None:
+    del wish
+    assert lab.shell("stat -c '%U %a' .env.staging .").split("\n")[:2] == ["deploy 600", "deploy 755"]
+    assert lab.shell("find . -not -user deploy -not -path './state*' | head -3") == ""
+
+
+def test_after_a_reboot_all_is_as_it_was(lab: Lab, wish: Wish) -> None:
+    lab.machines.reboot(lab.spec.droplet_id)
+    close_all()
+    deadline = time.monotonic() + 90
+    found: dict[str, list[str]] = {"boot": []}
+    while found and time.monotonic() < deadline:
+        time.sleep(1)
+        found = lab.refresh()
+
+    assert found == {}
+    del wish
+
+
+def test_a_host_that_does_not_answer_is_a_finding_and_nothing_is_removed_from_it(lab: Lab, wish: Wish) -> None:
+    lab.machines.stop(lab.spec.droplet_id, graceful=False)
+    close_all()
+    before = {name: dict(each) for name, each in lab.state.items()}
+    started = time.monotonic()
+    try:
+        found = lab.refresh()
+        for name, provider in PROVIDERS.items():
+            provider.delete(name, before[name])
+    finally:
+        lab.machines.start(lab.spec.droplet_id)
+
+    assert set(found) == set(PROVIDERS) - {"host key"}
+    assert time.monotonic() - started < 60
+    assert "update" in set(lab.run(wish).values())
+
+
+def test_destroying_it_all_leaves_nothing_and_it_can_be_made_again(lab: Lab, wish: Wish) -> None:
+    keys = {name: lab.state[name] for name in ("host key", "pinned host")}
+    lab.shell("docker network create bystander; docker run -d --name bystander redis:7-alpine")
+    lab.destroy()
+
+    assert lab.shell("docker ps -a --format '{{.Names}}'").split() == ["bystander"]
+    assert lab.shell("docker volume ls -q --filter label=com.docker.compose.project=hello") == ""
+    assert lab.shell("docker images -q hello-app") == ""
+    assert "bystander" in lab.shell("docker network ls --format '{{.Name}}'")
+    assert lab.shell(f"ls -d {DIRECTORY} 2>/dev/null || echo gone") == "gone\n"
+    lab.shell("docker rm -fv bystander; docker network rm bystander")
+    lab.state = keys
+    lab.run(wish)
+    assert lab.refresh() == {}
