@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from localcloud.machines.spec import DropletPolicy, NetworkPlan, PublicAddress, Rule
 
 EVERY_PORT = (1, 65535)
+RESERVED = "127.0.20.0/24"
+"""Reserved addresses: one that is assigned to no droplet must not reach what this machine itself listens on."""
 # (table, built-in chain, what ours is called): where packets enter our chains.
 _JUMPS = (
     ("nat", "PREROUTING", "SERVICES"),
@@ -58,6 +60,7 @@ def apply_script(
     filtering = [
         *_machine(bridges, services),
         "CLOUD -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+        f"CLOUD -d {RESERVED} -j REJECT --reject-with icmp-host-unreachable",
         *(line for policy in plan.firewalls for line in _policy(policy, inside.get(policy.droplet_id, ""))),
     ]
     lines = ["set -eu"]

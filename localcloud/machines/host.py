@@ -6,9 +6,12 @@ __all__ = ["Machines"]
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
+import docker
 import docker.errors
+import requests
 
 from localcloud.hosting.registry import Registry
 from localcloud.machines import container, surroundings
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("greenroom.machines")
 
 SHUTDOWN_S = 60
+RETRY_S, QUIET_S = 2.0, 86_400
+REBOOTED = "129"
+"""How a system container's first process ends when the system in it reboots: by SIGHUP (power off: by SIGINT)."""
 GIT_PORT, REGISTRY_PORT = 80, 5000
 
 
@@ -42,17 +48,15 @@ class Machines:
     def __init__(self, home: Path, label: str, *, git_port: int = 0) -> None:
         self.names = Names(label)
         self._surroundings = surroundings.observe()
-        self._network = Network(self.names, mtu=self._surroundings.mtu)
-        self._disks = Disks(self.names, home / "cloud" / "attachments.json")
         self._registry = Registry(self.names)
-        self._services = {GIT_PORT: git_port} if git_port else {}
-        self._stopping = threading.Event()
+        self._git_port = git_port
+        self._network = Network(self.names, mtu=self._surroundings.mtu, services=self._services)
+        self._disks = Disks(self.names, home / "cloud" / "attachments.json")
 
     def create(self, spec: MachineSpec) -> None:
         """Boot a droplet; returns when it runs, not when its first-boot work is done."""
         if self.state(spec.droplet_id) == "missing":
             gateway = self._network.ensure(spec.vpc_id, spec.vpc_cidr)
-            self._network.offer({**self._services, REGISTRY_PORT: self._registry.ensure()})
             self._make(spec, gateway)
         self.start(spec.droplet_id)
 
@@ -174,6 +178,34 @@ class Machines:
         for volume in client().api.volumes(filters=self.names.filters())["Volumes"] or []:
             remove_volume(volume["Name"])
         self._network.sweep()
+
+    def watch(self) -> None:
+        """Bring droplets that reboot themselves up again, from now on and in the background."""
+        threading.Thread(target=self._watch, name="machines", daemon=True).start()
+
+    def _watch(self) -> None:
+        patient = docker.from_env(timeout=QUIET_S)
+        filters = {"event": "die", **self.names.filters("droplet")}
+        while True:
+            try:
+                for event in patient.api.events(decode=True, filters=filters):
+                    self._restart(event["Actor"]["Attributes"])
+            except (docker.errors.DockerException, requests.exceptions.RequestException):
+                log.exception("lost the engine's events; trying again")
+                time.sleep(RETRY_S)
+
+    def _restart(self, died: dict[str, str]) -> None:
+        if died.get("exitCode") == REBOOTED:
+            droplet_id = int(died["greenroom.droplet"])
+            log.info("droplet %d reboots", droplet_id)
+            try:
+                self.start(droplet_id)
+            except MachineError:
+                log.exception("droplet %d does not come up again", droplet_id)
+
+    def _services(self) -> dict[int, int]:
+        git = {GIT_PORT: self._git_port} if self._git_port else {}
+        return {**git, REGISTRY_PORT: self._registry.ensure()}
 
     @property
     def _processors(self) -> int:

@@ -18,7 +18,7 @@ from localcloud.machines.privilege import run_script
 from localcloud.machines.spec import MachineError, NetworkPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.machines.names import Names
 
@@ -26,14 +26,18 @@ FORBIDDEN = 403
 
 
 class Network:
-    """The networks and addresses of one cloud on this machine."""
+    """The networks and addresses of one cloud on this machine.
 
-    def __init__(self, names: Names, *, mtu: int) -> None:
+    ``services`` says what droplets reach at their gateway: port there -> port on this machine's loopback. It is asked
+    once there is a network.
+    """
+
+    def __init__(self, names: Names, *, mtu: int, services: Callable[[], Mapping[int, int]]) -> None:
         self._names = names
         self._mtu = mtu
         self._lock = threading.RLock()
         self._plan = NetworkPlan()
-        self._services: dict[int, int] = {}
+        self._services = services
 
     def ensure(self, vpc_id: str, cidr: str) -> str:
         """Return the gateway of a VPC's network, made at need; MachineError when its addresses are in use here."""
@@ -60,14 +64,6 @@ class Network:
                 raise
             self.apply(self._plan)
 
-    def offer(self, services: Mapping[int, int]) -> None:
-        """Let droplets reach services of this machine: port at their gateway -> port on loopback."""
-        with self._lock:
-            if services.items() <= self._services.items():
-                return
-            self._services |= services
-            self.apply(self._plan)
-
     def apply(self, plan: NetworkPlan) -> None:
         """Put the whole plan in force: addresses, firewalls, services."""
         with self._lock:
@@ -78,9 +74,8 @@ class Network:
                 int(droplet["Labels"]["greenroom.droplet"]): droplet["Labels"]["greenroom.private-ipv4"]
                 for droplet in droplets
             }
-            script = firewall.apply_script(
-                self._names.label, plan, bridges=bridges, private=private, services=self._services
-            )
+            services = self._services() if bridges else {}
+            script = firewall.apply_script(self._names.label, plan, bridges=bridges, private=private, services=services)
             run_script(script)
             self._plan = plan
 
