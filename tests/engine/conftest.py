@@ -11,9 +11,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from enginelab.bench import Bench
-from enginelab.official import is_available
+from enginelab.embedded import Embedded
+from enginelab.official import Official, is_available
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from enginelab.bench import Driver
 
 
@@ -25,23 +28,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def driver(request: pytest.FixtureRequest) -> Driver:
-    if request.param == "official":
-        from enginelab.official import Official
-
-        return Official()
-    from enginelab.embedded import Embedded
-
-    return Embedded()
+    return Official() if request.param == "official" else Embedded()
 
 
 @pytest.fixture
-def bench(tmp_path: Path, driver: Driver) -> Bench:
-    return Bench(tmp_path / "lab", driver)
+def bench(tmp_path: Path, driver: Driver) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "lab", driver)
+    yield bench
+    bench.close()
 
 
 @pytest.fixture
-def embedded_bench(tmp_path: Path) -> Bench:
+def embedded_bench(tmp_path: Path) -> Iterator[Bench]:
     """Give a laboratory for what only the embedded engine is asked."""
-    from enginelab.embedded import Embedded
-
-    return Bench(tmp_path / "lab", Embedded())
+    bench = Bench(tmp_path / "lab", Embedded())
+    yield bench
+    bench.close()

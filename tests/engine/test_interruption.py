@@ -37,7 +37,7 @@ def test_16_a_kill_during_create_leaves_lock_and_pending_operation(bench: Bench)
     refused = bench.driver.run(bench, "up")
     assert not refused.ok
     assert "lock" in refused.text
-    assert refused.calls == []
+    assert refused.asked == []
     bench.unlock()
     report = bench.good(None, "same Stack", "create a, b")
     assert "a" in report.text

@@ -1,6 +1,7 @@
 """Laws that hold for any program: what is declared is what exists, a second run changes nothing, values survive.
 
-Examples are few and always the same, because each is a handful of real runs; `LAB_EXAMPLES=100` looks further, at random.
+Examples are few and always the same, because each is a handful of real runs; `LAB_EXAMPLES=100` looks further, at
+random.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ def test_what_is_declared_is_what_exists(driver: Driver, series: list[list[Node]
 
 
 @slow
-@given(first=estates(), second=estates(), broken=st.sampled_from(["Create", "Update", "Delete"]), number=st.integers(0, 5))
+@given(
+    first=estates(), second=estates(), broken=st.sampled_from(["Create", "Update", "Delete"]), number=st.integers(0, 5)
+)
 def test_a_failure_can_always_be_mended(
     driver: Driver, first: list[Node], second: list[Node], broken: str, number: int
 ) -> None:

@@ -102,9 +102,7 @@ def test_36_an_unsure_provider_is_decided_by_the_inputs(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("kind", "steps"), [(1, REPLACED), (3, REPLACED), (5, REPLACED), (0, ()), (2, ()), (4, ())])
-def test_36_a_detailed_difference_can_ask_for_a_replacement(
-    bench: Bench, kind: int, steps: tuple[str, ...]
-) -> None:
+def test_36_a_detailed_difference_can_ask_for_a_replacement(bench: Bench, kind: int, steps: tuple[str, ...]) -> None:
     bench.good(thing("x=1"))
     bench.script({"call": "Diff", "name": "a", "changes": CHANGED, "replaces": [], "detailed": {"x": kind}})
     bench.good(thing("x=2"), "same Stack", *(steps or ("update a",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,23 @@ def test_a_plugin_starts_in_the_program_with_the_projects_name(bench: Bench) -> 
     report = bench.good('Thing("a", x=1)')
     assert report.call("Start")["project"] == "lab"
     assert Path(report.call("Start")["directory"]) == bench.root
+
+
+def test_a_plugin_knows_its_own_configuration_and_no_other(bench: Bench) -> None:
+    bench.configure(
+        {"testprovider:region": "fra1", "lab:word": {"secure": bench.cipher.encrypt(CANARY, b"nonce of 12b")}}
+    )
+    report = bench.good('Thing("a", x=1)')
+    assert json.loads(report.call("Start")["config"] or "{}") == {"region": "fra1"}
+
+
+def test_a_plugin_hears_interrupts(bench: Bench) -> None:
+    assert bench.good('Thing("a", x=1)').call("Start")["hears_interrupts"]
+
+
+def test_a_plugin_that_does_not_go_is_ended(bench: Bench) -> None:
+    bench.script(stubborn=True)
+    bench.good('Thing("a", x=1)')
 
 
 def test_secrets_are_stripped_for_a_provider_that_takes_none_and_marked_again(bench: Bench) -> None:

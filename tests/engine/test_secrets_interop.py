@@ -1,4 +1,4 @@
-"""The secrets format against vectors and code of its own: what others wrote is read, what is written others can read."""
+"""The secrets format against vectors and a second implementation: what others wrote is read, and the reverse."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def test_a_state_sealed_by_others_is_read(bench: Bench) -> None:
                 for value in entry.get(part, {}).values():
                     if isinstance(value, dict) and value.get(SIGNATURE) == SECRET:
                         text = bench.cipher.decrypt(value["ciphertext"])
-                        value["ciphertext"] = bench.cipher.encrypt(json.dumps(json.loads(text), indent=1), b"other nonce!")
+                        value["ciphertext"] = bench.cipher.encrypt(
+                            json.dumps(json.loads(text), indent=1), b"other nonce!"
+                        )
 
     bench.edit(seal_again)
     bench.good(None, "same Stack, a")
@@ -99,8 +101,6 @@ def test_a_secret_within_a_secret_keeps_its_mark(bench: Bench) -> None:
 def test_every_secret_has_a_nonce_of_its_own(bench: Bench) -> None:
     bench.good(f'Thing("a", **{{f"s{{n}}": pulumi.Output.secret("{CANARY}") for n in range(8)}})')
     raw = bench.state.latest["resources"][-1]
-    sealed = [value["ciphertext"] for part in ("inputs", "outputs") for value in raw[part].values() if type(value) is dict]
-    assert len(sealed) == 16
     by_input = {raw["inputs"][key]["ciphertext"].split(":")[1] for key in raw["inputs"]}
     assert len(by_input) == 8
 
@@ -111,7 +111,7 @@ def test_a_wrong_passphrase_changes_nothing(bench: Bench) -> None:
     bench.passphrase = "not this one"
     report = bench.driver.run(bench, "up")
     assert not report.ok
-    assert report.calls == []
+    assert report.asked == []
     assert "passphrase" in report.text
     assert bench.snapshot() == before
     if bench.driver.name == "embedded":
@@ -137,9 +137,10 @@ def test_without_a_salt_in_the_stack_file_the_states_own_is_kept(embedded_bench:
     for _ in range(2):
         report = bench.driver.run(bench, "up")
         assert report.ok, report
-        salts.append(json.loads(bench.state_path.read_text())["checkpoint"]["latest"]["secrets_providers"]["state"]["salt"])
+        salts.append(bench.state.latest["secrets_providers"]["state"]["salt"])
     assert salts[0] == salts[1]
-    assert Cipher(PASSPHRASE, salts[0]).open(json.loads(bench.state_path.read_text())["checkpoint"]["latest"]["resources"][0])
+    bench.cipher = Cipher(PASSPHRASE, salts[0])
+    assert "word" in bench.state.outputs
     assert path.read_bytes() == before
 
 

@@ -71,7 +71,8 @@ class Background:
         return self.log.read_text(errors="replace")
 
     def sweep(self) -> None:
-        """Kill whatever is left of the engine's session."""
+        """Kill whatever is left of the engine's session, and the laboratory's providers."""
+        self.bench.close()
         for status in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
                 fields = status.read_text().rpartition(")")[2].split()

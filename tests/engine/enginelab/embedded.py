@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.engine import Engine, EngineError
-from localcloud.engine.events import Diagnostic
-
 from enginelab.background import Background
 from enginelab.plugin import KEPT, provider_argv
 from enginelab.report import Report, short
+from localcloud.engine import Engine, EngineError
+from localcloud.engine.events import Diagnostic
 
 if TYPE_CHECKING:
     from enginelab.bench import Bench

@@ -12,7 +12,7 @@ from pulumi import automation
 from pulumi.automation.events import OpType
 
 from enginelab.background import Background
-from enginelab.plugin import provider_argv, KEPT
+from enginelab.plugin import KEPT, provider_argv
 from enginelab.report import Report, short
 
 if TYPE_CHECKING:
@@ -91,18 +91,23 @@ def _report(events: list[Any], error: str, calls: list[dict[str, Any]]) -> Repor
     failed = {item.urn for item in broken} | {item.urn for item in shown if item.severity == "error"}
     return Report(
         ok=not error,
-        steps=[f"{found.get(item.urn) if item.op == OpType.REFRESH else item.op.value} {short(item.urn)}" for item in done],
+        steps=[f"{_verb(item, found)} {short(item.urn)}" for item in done],
         failed=sorted(short(urn) for urn in failed if urn and not urn.endswith("::lab-dev")),
         text="\n".join([item.message for item in shown] + ([error] if error else [])),
         exit_code=1 if error else 0,
         calls=calls,
-        details={
-            f"{item.op.value} {short(item.urn)}": {path: diff.diff_kind.value for path, diff in item.detailed_diff.items()}
-            for item in done
-            if item.detailed_diff
-        },
+        details={f"{item.op.value} {short(item.urn)}": _kinds(item) for item in done if item.detailed_diff},
     )
 
 
 def _key(item: Any) -> tuple[OpType, str]:
     return item.op, item.urn
+
+
+def _verb(item: Any, found: dict[str, str]) -> str:
+    """Name a step; what a refresh found is told at its end."""
+    return str(found.get(item.urn) if item.op == OpType.REFRESH else item.op.value)
+
+
+def _kinds(item: Any) -> dict[str, str]:
+    return {path: difference.diff_kind.value for path, difference in item.detailed_diff.items()}

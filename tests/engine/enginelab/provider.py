@@ -40,7 +40,13 @@ class ScriptedProvider(services.ResourceProviderServicer):  # type: ignore[misc]
     def __init__(self, world: World) -> None:
         self.world = world
         world.record(
-            call="Start", phase="begin", name="", project=os.environ.get("PULUMI_PROJECT"), directory=str(Path.cwd())
+            call="Start",
+            phase="begin",
+            name="",
+            project=os.environ.get("PULUMI_PROJECT"),
+            config=os.environ.get("PULUMI_CONFIG"),
+            directory=str(Path.cwd()),
+            hears_interrupts=signal.getsignal(signal.SIGINT) != signal.SIG_IGN,
         )
 
     # Life of the process
@@ -247,19 +253,22 @@ def _struct(content: dict[str, Any]) -> struct_pb2.Struct:
 
 
 def main(home: Path) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes, and then leave at once, even from a gate."""
     limit = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=32), options=limit)
     services.add_ResourceProviderServicer_to_server(ScriptedProvider(World(home)), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    if not World(home).script().get("settings", {}).get("stubborn"):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     stop.wait()
     server.stop(0)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

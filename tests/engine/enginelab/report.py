@@ -40,6 +40,11 @@ class Report:
         begun = [entry for entry in self.calls if entry["phase"] == "begin" and not entry.get("preview")]
         return [f"{entry['call']} {entry['name']}" for entry in begun if entry["call"] in wanted]
 
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """The provider's record without its start: a plugin may be started before it is needed."""
+        return [entry for entry in self.calls if entry["call"] != "Start"]
+
     def call(self, kind: str, name: str | None = None, *, preview: bool = False) -> dict[str, Any]:
         """Give the one call of a kind, for a resource if one is named."""
         found = self.calls_of(kind, name, preview=preview)

@@ -1,7 +1,7 @@
 """One operation in a process of its own, as a command line would run it, so that it can be interrupted and killed.
 
-`spawned.py SETTINGS`: settings as JSON with root, stack, backend, passphrase, providers, environment and operation. SIGINT
-means `cancel`; the exit status is the engine's.
+`spawned.py SETTINGS`: settings as JSON with root, stack, backend, passphrase, providers, environment and operation.
+SIGINT means `cancel`; the exit status is the engine's.
 """
 
 from __future__ import annotations

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
     from enginelab.cipher import Cipher
 
-ENTRY_KEYS = frozenset(
-    "urn custom type id inputs outputs parent protect taint external delete dependencies initErrors provider"
-    " propertyDependencies pendingReplacement additionalSecretOutputs customTimeouts importID retainOnDelete deletedWith"
-    " replaceWith replacementTrigger created modified sourcePosition stackTrace ignoreChanges hideDiff replaceOnChanges"
-    " refreshBeforeUpdate viewOf resourceHooks".split()
-)
+ENTRY_KEYS = {
+    *("urn", "custom", "type", "id", "inputs", "outputs", "parent", "protect", "taint", "external", "delete"),
+    *("dependencies", "initErrors", "provider", "propertyDependencies", "pendingReplacement", "customTimeouts"),
+    *("additionalSecretOutputs", "importID", "retainOnDelete", "deletedWith", "replaceWith", "replacementTrigger"),
+    *("created", "modified", "sourcePosition", "stackTrace", "ignoreChanges", "hideDiff", "replaceOnChanges"),
+    *("refreshBeforeUpdate", "viewOf", "resourceHooks"),
+}
 VOLATILE = ("created", "modified", "sourcePosition", "stackTrace")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 

@@ -1,7 +1,7 @@
 """What exists outside the engine: the provider's things, its script, and the record of every call it got.
 
-All of it is files in one directory, so that a test can read the calls, change a thing behind the engine's back, and hold
-a call at a gate, while provider processes come and go.
+All of it is files in one directory, so that a test can read the calls, change a thing behind the engine's back, and
+hold a call at a gate, while provider processes come and go.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import json
 import os
 import time
 from itertools import count
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GATE_LIMIT_S = 60.0
 
