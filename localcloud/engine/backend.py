@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import socket
@@ -135,7 +136,7 @@ class Lock:
         self._refuse_others()
         content = {
             "pid": os.getpid(),
-            "username": os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid()),
+            "username": getpass.getuser(),
             "hostname": socket.gethostname(),
             "timestamp": now_rfc3339(),
         }

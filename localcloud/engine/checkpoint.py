@@ -7,13 +7,14 @@ that a state that did not change is written byte for byte the same but for its m
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
 from typing import TYPE_CHECKING, Any
 
 from localcloud.engine.errors import StateError, UnsupportedError
-from localcloud.engine.state import PendingOperation, ResourceState, Snapshot
+from localcloud.engine.state import PendingOperation, ResourceState, Snapshot, check_order
 from localcloud.engine.values import (
     FLOAT,
     SECRET,
@@ -90,7 +91,15 @@ def _latest(document: Mapping[str, Any]) -> dict[str, Any]:
     if version != VERSION:
         features = ", ".join(document.get("features") or []) or "no features"
         raise UnsupportedError(f"State version {version} ({features}) is not supported by this engine; only 3 is")
-    return (document.get("checkpoint") or {}).get("latest") or {}
+    checkpoint = document.get("checkpoint")
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("latest") or {}, dict):
+        raise StateError("It is no checkpoint: it has no deployment in it")
+    latest: dict[str, Any] = checkpoint.get("latest") or {}
+    manifest = latest.get("manifest") or {}
+    version, magic = manifest.get("version") or "", manifest.get("magic") or ""
+    if magic != (hashlib.sha256(version.encode()).hexdigest() if version else ""):
+        raise StateError("The manifest's magic does not fit its version; the state was altered, or is of another kind")
+    return latest
 
 
 class Decoder:
@@ -100,6 +109,7 @@ class Decoder:
         """Without a secrets manager, secrets stay unread: they decode to a Secret of None."""
         self._secrets = secrets
         self.ciphertexts: dict[tuple[str, str], str] = {}
+        """By place in the state and plaintext, so that equal secrets in different places look different."""
         self._urn = ""
 
     def decode(self, document: Mapping[str, Any]) -> Snapshot:
@@ -113,6 +123,7 @@ class Decoder:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise StateError(f"The state is malformed: {type(error).__name__}: {error}") from error
+        check_order(resources)
         return Snapshot(resources, pending, salt_of(document))
 
     def _resource(self, entry: Mapping[str, Any]) -> ResourceState:
@@ -123,7 +134,7 @@ class Decoder:
                 f"The state of {self._urn} uses {', '.join(unknown)}, which this engine can't handle"
             )
         values = {
-            KEYS[key]: self._value(value) if key in VALUE_KEYS else value
+            KEYS[key]: self._value(value, f"{self._urn} {key}") if key in VALUE_KEYS else value
             for key, value in entry.items()
             if key in KEYS and value is not None
         }
@@ -133,26 +144,25 @@ class Decoder:
             }
         return ResourceState(**values)
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, value: Any, place: str) -> Any:
         if isinstance(value, dict):
             if value.get(SIGNATURE) == SECRET:
-                return self._secret(value)
-            return from_marked({key: self._value(item) for key, item in value.items()})
+                return self._secret(value, place)
+            return from_marked({key: self._value(item, f"{place}.{key}") for key, item in value.items()})
         if isinstance(value, list):
-            return [self._value(item) for item in value]
-        if isinstance(value, float):
-            return number(value)
-        return Unknown(value) if isinstance(value, str) and value in UNKNOWN_SENTINELS else value
+            return [self._value(item, f"{place}.{index}") for index, item in enumerate(value)]
+        return _leaf(value)
 
-    def _secret(self, value: Mapping[str, Any]) -> Secret:
+    def _secret(self, value: Mapping[str, Any], place: str) -> Secret:
         if value.get("plaintext"):
-            return Secret(self._value(json.loads(value["plaintext"])))
+            return Secret(self._nested(json.loads(value["plaintext"])))
         ciphertext = value.get("ciphertext") or ""
         if self._secrets is None:
             return Secret(None)
         text = self._secrets.decrypt(ciphertext)
-        self.ciphertexts[self._urn, text] = ciphertext
-        return Secret(self._nested(json.loads(text)))
+        decoded = self._nested(json.loads(text))
+        self.ciphertexts[place, json_text(plain_json(decoded))] = ciphertext
+        return Secret(decoded)
 
     def _nested(self, value: Any) -> Any:
         """Read what was inside a secret: there, a nested secret holds its JSON text unencrypted."""
@@ -163,7 +173,13 @@ class Decoder:
             return from_marked({key: self._nested(item) for key, item in value.items()})
         if isinstance(value, list):
             return [self._nested(item) for item in value]
-        return self._value(value)
+        return _leaf(value)
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, float):
+        return number(value)
+    return Unknown(value) if isinstance(value, str) and value in UNKNOWN_SENTINELS else value
 
 
 class Encoder:
@@ -172,7 +188,6 @@ class Encoder:
     def __init__(self, secrets: SecretsManager, ciphertexts: dict[tuple[str, str], str]) -> None:
         self._secrets = secrets
         self._ciphertexts = ciphertexts
-        self._urn = ""
 
     def encode(self, snapshot: Snapshot, *, name: str, time: str) -> dict[str, Any]:
         """Return the checkpoint document of the stack called `name` (organization/project/stack)."""
@@ -191,7 +206,6 @@ class Encoder:
 
     def resource(self, entry: ResourceState) -> dict[str, Any]:
         """Return one entry's document."""
-        self._urn = entry.urn
         document: dict[str, Any] = {}
         for key, attribute in KEYS.items():
             value = getattr(entry, attribute)
@@ -199,18 +213,22 @@ class Encoder:
                 document[key] = value
             elif key in VALUE_KEYS:
                 if value is not None and value != {}:
-                    document[key] = self._value(value)
+                    document[key] = self._value(value, f"{entry.urn} {key}")
             elif value:
                 document[key] = value
         return document
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, value: Any, place: str) -> Any:
         if isinstance(value, Secret):
-            return {SIGNATURE: SECRET, "ciphertext": self._encrypt(json_text(plain_json(value.value)))}
-        return _structure(value, self._value)
+            return {SIGNATURE: SECRET, "ciphertext": self._encrypt(json_text(plain_json(value.value)), place)}
+        if isinstance(value, dict):
+            return {key: self._value(item, f"{place}.{key}") for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._value(item, f"{place}.{index}") for index, item in enumerate(value)]
+        return marker_document(value)
 
-    def _encrypt(self, text: str) -> str:
-        key = (self._urn, text)
+    def _encrypt(self, text: str, place: str) -> str:
+        key = (place, text)
         if key not in self._ciphertexts:
             self._ciphertexts[key] = self._secrets.encrypt(text)
         return self._ciphertexts[key]
@@ -220,20 +238,21 @@ def plain_json(value: Any) -> Any:
     """Return the document of a value inside a secret, where nested secrets keep their JSON text as it is."""
     if isinstance(value, Secret):
         return {SIGNATURE: SECRET, "ciphertext": json_text(plain_json(value.value))}
-    return _structure(value, plain_json)
-
-
-def _structure(value: Any, inner: Any) -> Any:
     if isinstance(value, dict):
-        return {key: inner(item) for key, item in value.items()}
+        return {key: plain_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [inner(item) for item in value]
+        return [plain_json(item) for item in value]
+    return marker_document(value)
+
+
+def marker_document(value: Any) -> Any:
+    """Return the document of a leaf: markers and special floats as objects, all else as it is."""
     if isinstance(value, float) and not math.isfinite(value):
         return {SIGNATURE: FLOAT, "value": struct.pack(">d", value).hex()}
     if isinstance(value, Unknown):
         return value.sentinel
     if isinstance(value, Asset):
-        return asset_object(value.hashed())
+        return asset_object(value)
     if isinstance(value, ResourceReference):
         return reference_object(value)
     return value

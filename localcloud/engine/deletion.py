@@ -33,11 +33,11 @@ def operation_for(entry: ResourceState) -> StepOperation:
 def delete_in_waves(run: Run, executor: Executor, condemned: Sequence[ResourceState]) -> None:
     """Delete, dependents first; a wave is finished before the next one starts.
 
-    A failed delete lets its wave finish and ends the run, which is on record in the run's control. Entries that wait for
-    a replacement have been deleted already and are only forgotten.
+    A failed delete lets its wave finish and ends the run, which is on record in the run's control. Entries that wait
+    for a replacement have been deleted already and are only forgotten.
     """
     waves = Graph(run.base.resources).waves(condemned)
-    executor.condemn({entry.urn for entry in condemned if not entry.delete})
+    executor.condemn({entry.urn for entry in condemned})
     for wave in waves:
         if run.control.is_stopping:
             return
@@ -54,8 +54,8 @@ def _delete_side_by_side(run: Run, executor: Executor, actions: Sequence[Action]
             _delete_one(executor, action)
         return
     with ThreadPoolExecutor(min(len(actions), run.parallel)) as pool:
-        for _ in pool.map(lambda action: _delete_one(executor, action), actions):
-            pass
+        for future in [pool.submit(_delete_one, executor, action) for action in actions]:
+            future.result()
 
 
 def _delete_one(executor: Executor, action: Action) -> None:

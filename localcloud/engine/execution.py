@@ -36,7 +36,7 @@ class Executor:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._deleted: Collection[str] = ()
+        self._deleted: set[str] = set()
         self._operations: dict[str, Callable[[Action, Client | None], None]] = {
             "same": self._same,
             "create": self._create,
@@ -55,7 +55,7 @@ class Executor:
 
     def condemn(self, urns_deleted: Collection[str]) -> None:
         """Say what else this run deletes: resources bound to one of these by deletedWith need no call of their own."""
-        self._deleted = urns_deleted
+        self._deleted.update(urns_deleted)
 
     def execute(
         self, actions: Sequence[Action], fresh: Client | None = None, *, despite_failure: bool = False
@@ -65,6 +65,7 @@ class Executor:
         `fresh` is the process made for a provider resource. Raises Stopped when a step fails, or may not start because
         something failed before (unless it is to run `despite_failure`) or the run was cancelled.
         """
+        self.condemn([action.entry.urn for action in actions if action.op == "delete-replaced"])
         steps = [self._run.reporter.plan(a.entry.urn, a.op, a.diff, a.entry.id) for a in actions]
         for action, step in zip(actions, steps, strict=True):
             with self._run.control.step(despite_failure=despite_failure):

@@ -113,7 +113,7 @@ def _refuse(request: Any) -> None:
 
 
 def _is_set(name: str, value: Any) -> bool:
-    """A hooks message with no hook in it asks for nothing."""
+    """Say whether a field that is present asks for anything; a hooks message without a hook does not."""
     return bool(value.ListFields()) if name == "hooks" else True
 
 
@@ -141,7 +141,7 @@ def _timeouts(timeouts: Any) -> dict[str, float]:
     if timeouts.read:
         raise UnsupportedError("A custom timeout for read is not supported here")
     parsed = {key: seconds(getattr(timeouts, key)) for key in ("create", "update", "delete")}
-    return {key: value for key, value in parsed.items() if value}
+    return {key: values.number(value) for key, value in parsed.items() if value}
 
 
 def seconds(duration: str) -> float:

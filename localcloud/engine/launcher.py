@@ -1,9 +1,10 @@
-"""The process that runs programs and dynamic providers: imports the SDK once, then forks on request.
+"""The process that starts all others of a run: plugins by command line, programs and dynamic providers by forking.
 
-Started by file path as `python -P -u launcher.py <descriptor>`, it imports nothing but the standard library and Pulumi,
-so it runs in any virtual environment that can run Pulumi programs. Requests are JSON datagrams on a Unix socket, each
-with two descriptors for the child's stdout and stderr; answers tell pids and exit statuses. Forking happens before any
-gRPC channel exists, which is what makes it safe. When the engine's end of the socket closes, all children are killed.
+Started by file path as `python -P -u launcher.py <descriptor>`, it imports nothing but the standard library and, when it
+first has to fork, Pulumi; so it runs in any virtual environment that can run Pulumi programs. Requests come on a Unix
+socket, each with two descriptors for the child's stdout and stderr; answers tell pids and exit statuses. Forking happens
+before any gRPC channel exists, which is what makes it safe. When the engine's end of the socket closes, however the
+engine ended, all children are interrupted, and killed if they do not go.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 import traceback
 from typing import Any
 
 LENGTH_BYTES = 8
+STOP_PATIENCE_S = 5.0
+SDK = ("pulumi.runtime", "pulumi.dynamic")
 REPORTED = 32
 """Exit status of a program whose error has been reported through the engine's log."""
 
@@ -49,23 +54,56 @@ class Nursery:
                 self._report_ended()
             if self._connection in ready and not self._take_request():
                 break
+        self._end_children()
+
+    def _end_children(self) -> None:
+        limit = time.monotonic() + STOP_PATIENCE_S
+        self._signal(signal.SIGINT)
+        while self._children and time.monotonic() < limit:
+            time.sleep(0.02)
+            self._report_ended()
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
         for pid in self._children:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+                os.killpg(pid, number)
 
     def _take_request(self) -> bool:
         header, descriptors, _, _ = socket.recv_fds(self._connection, LENGTH_BYTES, 2)
         if not header:
             return False
-        length = int.from_bytes(header, "big")
-        request = json.loads(self._receive(length))
+        request = json.loads(self._receive(int.from_bytes(header, "big")))
         if request["role"] == "import":
-            for name in request["modules"]:
+            for name in (*SDK, *request["modules"]):
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
             return True
-        self._fork(request, descriptors)
+        try:
+            pid = (
+                self._spawn(request, descriptors) if request["role"] == "command" else self._fork(request, descriptors)
+            )
+        except OSError as error:
+            os.write(descriptors[1], f"{error}\n".encode())
+            pid = 0
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._send({"started": request["key"], "pid": pid})
         return True
+
+    def _spawn(self, request: dict[str, Any], descriptors: list[int]) -> int:
+        process = subprocess.Popen(
+            request["argv"],
+            cwd=request["directory"],
+            env={**os.environ, **request["environment"]},
+            stdin=subprocess.DEVNULL,
+            stdout=descriptors[0],
+            stderr=descriptors[1],
+            start_new_session=True,
+        )
+        process.returncode = 0  # its end is collected with that of the others
+        self._children.add(process.pid)
+        return process.pid
 
     def _receive(self, length: int) -> bytes:
         data = bytearray()
@@ -73,7 +111,9 @@ class Nursery:
             data += self._connection.recv(min(length - len(data), 1 << 16)) or sys.exit(0)
         return bytes(data)
 
-    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> None:
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int:
+        for name in SDK:
+            importlib.import_module(name)
         gc.freeze()
         pid = os.fork()
         if pid == 0:
@@ -87,10 +127,8 @@ class Nursery:
                 traceback.print_exc()
             finally:
                 leave(status)
-        for descriptor in descriptors:
-            os.close(descriptor)
         self._children.add(pid)
-        self._send({"started": request["key"], "pid": pid})
+        return pid
 
     def _become_child(self, descriptors: list[int]) -> None:
         signal.set_wakeup_fd(-1)
@@ -145,8 +183,6 @@ def run_program(request: dict[str, Any]) -> int:
     import logging
     from concurrent.futures import ThreadPoolExecutor
 
-    import pulumi
-    import pulumi.log
     import pulumi.runtime
     from pulumi.runtime import settings
 
@@ -211,12 +247,8 @@ ROLES = {"program": run_program, "dynamic": run_dynamic_provider}
 
 
 def main() -> None:
-    """Import the SDK and serve."""
-    import pulumi.dynamic
-    import pulumi.runtime  # noqa: F401 - imported for the children
-
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    Nursery(connection).serve()
+    """Serve the engine at the other end of the socket."""
+    Nursery(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from localcloud.engine.registration import Registrar
     from localcloud.engine.reporter import Reporter
     from localcloud.engine.run import Run
-    from localcloud.engine.state import ResourceState
     from localcloud.engine.values import PropertyMap
 
 FEATURES = {
@@ -49,7 +48,7 @@ STOP_PATIENCE_S = 1.0
 
 
 class EngineService:
-    """The Engine service: logs, and two calls that no current SDK makes."""
+    """The Engine service. An error that is logged fails the run, though it stops nothing that was asked for."""
 
     def __init__(self, reporter: Reporter, control: Control) -> None:
         self._reporter = reporter
@@ -64,7 +63,10 @@ class EngineService:
         severity = self._severities.get(request.severity)
         is_aftermath = self._control.is_stopping and not request.urn
         if severity is not None and not request.ephemeral and not is_aftermath:
-            self._reporter.say(severity, request.message, request.urn)
+            if severity == "error":
+                self._reporter.fail(request.message, request.urn)
+            else:
+                self._reporter.say(severity, request.message, request.urn)
         return empty_pb2.Empty()
 
     def _accept_version(self, _request: Any, _context: Any) -> Any:
@@ -105,6 +107,9 @@ class MonitorService:
             except (EngineError, ProviderError, ValueError) as error:
                 self._run.fail(str(error))
                 context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            except (TypeError, KeyError, AttributeError, OSError) as error:
+                self._run.fail(f"The engine failed: {type(error).__name__}: {error}")
+                raise
 
         return call
 
@@ -114,10 +119,7 @@ class MonitorService:
             project=self._run.project,
             stack=self._run.stack,
             organization=ORGANIZATION,
-            config=[
-                resource_pb2.DeploymentInfo.ConfigEntry(key=key, value=value)
-                for key, value in configuration.values.items()
-            ],
+            config=dict(configuration.values),
             configSecretKeys=sorted(configuration.secret_keys),
             dryRun=self._run.preview,
             parallel=self._run.parallel,

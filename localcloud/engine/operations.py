@@ -18,7 +18,7 @@ from localcloud.engine.registration import Registrar
 
 if TYPE_CHECKING:
     from localcloud.engine.monitor import Server
-    from localcloud.engine.processes import Forked
+    from localcloud.engine.processes import Child
     from localcloud.engine.run import Run
     from localcloud.engine.starting import Starter
 
@@ -49,6 +49,8 @@ def update(run: Run, server: Server, starter: Starter) -> None:
     threading.Thread(target=_watch, args=(run, program, drain), daemon=True).start()
     run.control.wait_for_program()
     _judge_exit(run, starter)
+    if run.reporter.failures:
+        run.control.stop()
     if not run.control.is_stopping:
         claimed = {*registrar.goals, *registrar.matched}
         delete_in_waves(run, executor, leftovers(run.base.resources, claimed))
@@ -64,7 +66,7 @@ def _pass_on(run: Run, line: str) -> None:
         run.reporter.say("info", line)
 
 
-def _watch(run: Run, program: Forked, drain: Drain) -> None:
+def _watch(run: Run, program: Child, drain: Drain) -> None:
     status = program.wait()
     drain.finish()
     run.control.program_ended(1 if status is None else status)
@@ -77,7 +79,9 @@ def _judge_exit(run: Run, starter: Starter) -> None:
         return
     complaint = starter.launcher().complaint
     if status == REPORTED:
-        run.fail("The program failed")
+        run.control.stop()
+        if not run.reporter.failures:
+            run.fail("The program failed")
     elif complaint:
         run.fail(f"The program could not be started:\n{complaint}")
     else:
@@ -94,7 +98,7 @@ def _settle_stack_outputs(run: Run, registrar: Registrar, monitor: MonitorServic
     run.journal.set_outputs(stack, outputs)
 
 
-def _end_program(run: Run, program: Forked, starter: Starter) -> None:
+def _end_program(run: Run, program: Child, starter: Starter) -> None:
     """Let the program go home; one that can't do so by itself is interrupted."""
     if run.control.is_stopping:
         program.signal(signal.SIGINT)

@@ -63,7 +63,7 @@ class Diff:
 
     @property
     def must_replace(self) -> bool:
-        """Whether the change can't be made in place."""
+        """Whether the change can't be made in place; reasons to replace count only where there is a change."""
         return self.changes == "some" and bool(self.replaces)
 
 
@@ -430,10 +430,12 @@ def _failures(answer: Any) -> list[CheckFailure]:
 
 
 def _diff(answer: Any) -> Diff:
+    detailed = {key: _KINDS[item.kind] for key, item in answer.detailedDiff.items()}
+    replaces = dict.fromkeys([*answer.replaces, *(key for key, kind in detailed.items() if kind.endswith("-replace"))])
     return Diff(
         changes=_CHANGES.get(answer.changes, "unknown"),
-        replaces=tuple(answer.replaces),
+        replaces=tuple(replaces),
         delete_before_replace=answer.deleteBeforeReplace,
         keys=tuple(answer.diffs),
-        detailed={key: _KINDS[item.kind] for key, item in answer.detailedDiff.items()},
+        detailed=detailed,
     )

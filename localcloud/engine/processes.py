@@ -1,7 +1,7 @@
-"""The processes of a run: plugins started by command line, and children forked by the launcher.
+"""The processes of a run, seen from the engine: the launcher, and the children it starts.
 
-Each lives in a session of its own, so that an interrupt at the terminal reaches only the engine, which then decides.
-Every process started is on the `Supervisor`'s list until it is gone, whatever became of the registration behind it.
+Each child lives in a session of its own, so that an interrupt at the terminal reaches only the engine, which then
+decides. The launcher outlives the engine just long enough to end them, even if the engine is killed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,75 +25,49 @@ TAIL_LINES = 20
 LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
-class Child(Protocol):
-    """A running process, however it was started."""
-
-    stdout: BinaryIO
-    stderr: BinaryIO
-
-    def wait(self, timeout_s: float | None = None) -> int | None:
-        """Return the exit status, or None when it is still running after the timeout."""
-        ...
-
-    def signal(self, number: int) -> None:
-        """Send a signal to its process group."""
-        ...
-
-
-class Spawned:
-    """A process started by its command line."""
-
-    def __init__(self, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            list(argv),
-            cwd=directory,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        assert self._process.stderr is not None  # noqa: S101
-        self.stdout: BinaryIO = self._process.stdout  # pyright: ignore[reportAttributeAccessIssue]
-        self.stderr: BinaryIO = self._process.stderr  # pyright: ignore[reportAttributeAccessIssue]
-
-    def wait(self, timeout_s: float | None = None) -> int | None:
-        """Return the exit status, or None when it is still running after the timeout."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def signal(self, number: int) -> None:
-        """Send a signal to its process group."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-
-class Forked:
-    """A child of the launcher."""
+class Child:
+    """A process of the run."""
 
     def __init__(self, stdout: BinaryIO, stderr: BinaryIO) -> None:
         self.stdout = stdout
         self.stderr = stderr
         self.pid = 0
         self.status: int | None = None
-        self.started = threading.Event()
-        self.ended = threading.Event()
+        self.is_drained = False
+        self._started = threading.Event()
+        self._ended = threading.Event()
+
+    def note_start(self, pid: int) -> None:
+        """Take the pid the launcher reports; none means that the process could not be started."""
+        self.pid = pid
+        self._started.set()
+        if not pid:
+            self.note_end(127)
+
+    def note_end(self, status: int) -> None:
+        """Take the exit status; only the first one counts."""
+        if not self._ended.is_set():
+            self.status = status
+            self._started.set()
+            self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Return the exit status, or None when it is still running after the timeout."""
-        self.ended.wait(timeout_s)
+        self._ended.wait(timeout_s)
         return self.status
 
     def signal(self, number: int) -> None:
         """Send a signal to its process group, as soon as it has one."""
-        self.started.wait(STOP_PATIENCE_S)
-        if self.pid and not self.ended.is_set():
+        self._started.wait(STOP_PATIENCE_S)
+        if self.pid and not self._ended.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
+
+    def close(self) -> None:
+        """Close the output of an ended process that nobody has read."""
+        if not self.is_drained:
+            self.stdout.close()
+            self.stderr.close()
 
 
 class Launcher:
@@ -103,7 +77,7 @@ class Launcher:
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._lock = threading.Lock()
-        self._children: dict[int, Forked] = {}
+        self._children: dict[int, Child] = {}
         self._next_key = 0
         with theirs:
             self._process = subprocess.Popen(
@@ -129,11 +103,11 @@ class Launcher:
         if modules:
             self._send({"role": "import", "modules": list(modules)}, [])
 
-    def fork(self, request: Mapping[str, Any]) -> Forked:
-        """Ask for a child; it may take until the SDK is imported before it really runs."""
+    def start(self, request: Mapping[str, Any]) -> Child:
+        """Ask for a child; one that is forked really runs when the SDK has been imported."""
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
-        child = Forked(os.fdopen(out_read, "rb"), os.fdopen(err_read, "rb"))
+        child = Child(os.fdopen(out_read, "rb"), os.fdopen(err_read, "rb"))
         with self._lock:
             self._next_key += 1
             key = self._next_key
@@ -157,20 +131,15 @@ class Launcher:
                 self._take_answer(json.loads(line))
         status = self._process.wait()
         for child in list(self._children.values()):
-            child.status = child.status if child.status is not None else (status or 1)
-            child.started.set()
-            child.ended.set()
+            child.note_end(status or 1)
 
     def _take_answer(self, answer: Mapping[str, Any]) -> None:
         if "started" in answer:
-            child = self._children[answer["started"]]
-            child.pid = answer["pid"]
-            child.started.set()
+            self._children[answer["started"]].note_start(answer["pid"])
             return
         for child in list(self._children.values()):
-            if child.pid == answer["ended"] and child.status is None:
-                child.status = answer["status"]
-                child.ended.set()
+            if child.pid == answer["ended"]:
+                child.note_end(answer["status"])
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for
@@ -203,6 +172,7 @@ class Drain:
     """Reads a child's output to its end, line by line, and keeps the tail for error messages."""
 
     def __init__(self, child: Child, on_line: Callable[[str], None]) -> None:
+        child.is_drained = True
         self._tail: list[str] = []
         self._on_line = on_line
         self._threads = [

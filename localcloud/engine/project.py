@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localcloud.engine.secrets import SecretsManager
 
 STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+REFUSED_PROJECT_KEYS = ("packages", "options", "backend")
 REFUSED_STACK_KEYS = ("secretsprovider", "encryptedkey", "environment")
 REFUSED_CONFIG_KEYS = ("pulumi:autonaming", "pulumi:disable-default-providers", "pulumi:template")
 
@@ -45,6 +46,9 @@ class Project:
         name = document.get("name")
         if not isinstance(name, str) or not name:
             raise ProjectError(f"{path.name}: name: missing; expected the project's name")
+        for key in REFUSED_PROJECT_KEYS:
+            if document.get(key):
+                raise UnsupportedError(f"{path.name}: {key}: {document[key]!r} is not supported by this engine")
         runtime = document.get("runtime")
         runtime = runtime if isinstance(runtime, dict) else {"name": runtime}
         if runtime.get("name") != "python":
@@ -55,11 +59,17 @@ class Project:
             main=(root / (document.get("main") or ".")).resolve(),
             options={key: str(value) for key, value in (runtime.get("options") or {}).items()},
             defaults=_project_defaults(name, document.get("config") or {}),
-            plugins={
-                entry["name"]: (root / entry["path"]).resolve()
-                for entry in (document.get("plugins") or {}).get("providers") or []
-            },
+            plugins=_declared_plugins(root, document.get("plugins") or {}),
         )
+
+
+def _declared_plugins(root: Path, plugins: Mapping[str, Any]) -> dict[str, Path]:
+    """Return where the project keeps provider executables of its own."""
+    found = {entry["name"]: (root / entry["path"]).resolve() for entry in plugins.get("providers") or []}
+    for name, path in found.items():
+        if not path.exists():
+            raise ProjectError(f"Pulumi.yaml: plugins: the path of the provider {name} does not exist: {path}")
+    return found
 
 
 def _project_defaults(project: str, block: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Reader:
         return entry
 
     def _actions(self, old: ResourceState | None, new: ResourceState) -> list[Action]:
-        """An owned resource of the same urn is let go when it is the same one, and replaced when it is another."""
+        """Let go of an owned resource of the same urn when it is the one to be read; replace it when it is another."""
         if old is None or old.external or old.id == new.id:
             return [Action("read", old, new)]
         if old.protect:

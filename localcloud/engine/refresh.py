@@ -34,9 +34,8 @@ def refresh_all(run: Run) -> None:
     entries = [entry for entry in run.base.resources if is_readable(entry)]
     gone: list[ResourceState] = []
     with ThreadPoolExecutor(max(1, run.parallel)) as pool:
-        for entry, is_gone in zip(entries, pool.map(lambda item: _refresh_one(run, item), entries), strict=True):
-            if is_gone:
-                gone.append(entry)
+        futures = [(entry, pool.submit(_refresh_one, run, entry)) for entry in entries]
+        gone.extend(entry for entry, future in futures if future.result())
     if gone and not run.control.is_cancelled:
         _forget(run, gone)
 

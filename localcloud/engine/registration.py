@@ -64,7 +64,7 @@ class Registrar:
             urn = self._name(goal)
             try:
                 actions = self._plan(self._inherited(goal), urn, reference, client)
-            except (Refused, ProviderError, ValueError) as error:
+            except (Refused, ProviderError, ValueError, OSError) as error:
                 self._run.fail(str(error), urn)
                 raise Stopped from error
         entry = self._executor.execute(actions, client if urns.is_provider(goal.type) else None)
@@ -125,6 +125,7 @@ class Registrar:
         self.goals[urn] = goal
         if urns.is_provider(goal.type):
             goal = _with_version(goal)
+        goal = replace(goal, inputs=values.with_hashes(goal.inputs, self._run.program_directory))
         inputs = goal.inputs
         if old is not None and goal.ignore_changes:
             inputs = planning.without_ignored(inputs, old.inputs, goal.ignore_changes)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcloud.engine.control import Control
     from localcloud.engine.journal import Journal
     from localcloud.engine.project import Configuration
@@ -20,6 +22,7 @@ class Run:
 
     project: str
     stack: str
+    program_directory: Path
     preview: bool
     parallel: int
     base: Snapshot

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.engine import urn as urns
 from localcloud.engine.backend import StackStore, now_rfc3339
 from localcloud.engine.control import Control
-from localcloud.engine.errors import CancelledError, StackNotFoundError
+from localcloud.engine.errors import CancelledError, EngineError, StackNotFoundError
 from localcloud.engine.project import Project, StackFile
 from localcloud.engine.reporter import Reporter
 from localcloud.engine.secrets import Salt, SecretsManager
@@ -52,6 +52,15 @@ class Stack:
 
         text = self.file.salt or (salt_of(document) if document else "")
         return SecretsManager(self._passphrase, Salt.parse(text) if text else None)
+
+    def validate(self, document: Mapping[str, Any]) -> None:
+        """Check everything about a state that needs no key. Raises StateError or UnsupportedError naming the file."""
+        from localcloud.engine.checkpoint import Decoder
+
+        try:
+            Decoder(None).decode(document)
+        except EngineError as error:
+            raise type(error)(f"{self.store.path}: {error.message}", hint=error.hint) from error
 
     def secrets_of(self, document: Mapping[str, Any]) -> SecretsManager:
         """Start deriving the key of another stack's state, under its own salt and this stack's passphrase."""
@@ -121,6 +130,8 @@ class Session:
 
     def _execute(self) -> Result:
         document = self._stack.store.read() if self._runs_program else self._stack.read()
+        if document is not None:
+            self._stack.validate(document)
         secrets = self._stack.secrets(document)
         port = self._start_early(document)
         from localcloud.engine.monitor import EngineService, Server
@@ -187,6 +198,7 @@ class Session:
         run = Run(
             project=self._stack.project.name,
             stack=self._stack.name,
+            program_directory=self._stack.project.main,
             preview=self._preview,
             parallel=self._parallel,
             base=base,
@@ -247,6 +259,7 @@ class Session:
             self._record(run, encoder, snapshot, succeeded=succeeded)
         stack = snapshot.stack_resource()
         outputs = masked(stack.outputs) if stack else {}
+        run.providers.close()
         self._stop_processes()
         return self.reporter.result(succeeded=succeeded, outputs=outputs, cancelled=self.control.is_cancelled)
 

@@ -12,20 +12,19 @@ import os
 import socket
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import urn as urns
 from localcloud.engine.errors import ProjectError
-from localcloud.engine.processes import Child, Launcher, Spawned, stop
+from localcloud.engine.processes import Launcher, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from localcloud.engine.processes import Forked
+    from localcloud.engine.processes import Child
     from localcloud.engine.project import Project
 
 BUILTIN_PACKAGE = "pulumi"
-_AnyChild = TypeVar("_AnyChild", bound=Child)
 
 
 class NoPluginError(Exception):
@@ -69,8 +68,11 @@ class Starter:
             return self._launcher
 
     def speculate(self, used: Iterable[tuple[str, str, Mapping[str, str]]]) -> None:
-        """Start a process for each (package, version, own configuration) the last run used."""
-        for package, version, config in used:
+        """Start a process for each (package, version, own configuration) the last run used.
+
+        Those that are forked come last, because the launcher imports the SDK for the first of them.
+        """
+        for package, version, config in sorted(used, key=lambda item: item[0] == urns.DYNAMIC_PACKAGE):
             try:
                 child = self._start(package, version, config)
             except (NoPluginError, OSError):
@@ -88,16 +90,11 @@ class Starter:
 
     def _start(self, package: str, version: str, config: Mapping[str, str]) -> Child:
         own = {"PULUMI_PROJECT": self._project.name, "PULUMI_CONFIG": json.dumps(dict(config))}
+        request = {"directory": str(self._project.main), "environment": own}
         if package == urns.DYNAMIC_PACKAGE:
-            request = {
-                "role": "dynamic",
-                "directory": str(self._project.main),
-                "engine": self.engine_address,
-                "environment": own,
-            }
-            return self._keep(self.launcher().fork(request))
+            return self._keep({**request, "role": "dynamic", "engine": self.engine_address})
         argv = [*self._command(package, version), self.engine_address]
-        return self._keep(Spawned(argv, self._project.main, {**self._environment, **own}))
+        return self._keep({**request, "role": "command", "argv": argv})
 
     def _command(self, package: str, version: str) -> Sequence[str]:
         """Find the executable: the project's own, the official one where it is installed, the one the caller gave."""
@@ -113,13 +110,13 @@ class Starter:
             return self._providers[package]
         raise NoPluginError(f"There is no provider plugin for the package {package!r} (version {version or 'any'})")
 
-    def start_program(self, request: Mapping[str, Any]) -> Forked:
+    def start_program(self, request: Mapping[str, Any]) -> Child:
         """Run the project's program."""
         entry = {"role": "program", "entry": ".", "directory": str(self._project.main), "root": str(self._project.root)}
-        child = self.launcher().fork({**entry, "engine": self.engine_address, "environment": {}, **request})
-        return self._keep(child)
+        return self._keep({**entry, "engine": self.engine_address, "environment": {}, **request})
 
-    def _keep(self, child: _AnyChild) -> _AnyChild:
+    def _keep(self, request: Mapping[str, Any]) -> Child:
+        child = self.launcher().start(request)
         with self._lock:
             self._children.append(child)
         return child
@@ -131,6 +128,8 @@ class Starter:
         stop(children, patience_s)
         if launcher is not None:
             launcher.close()
+        for child in children:
+            child.close()
 
 
 def program_python(project: Project, python: str) -> str:

@@ -7,9 +7,10 @@ snapshot must tell them apart. Only `delete`, `pending_replacement` and componen
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from localcloud.engine.errors import StateError
 from localcloud.engine.urn import split_reference, type_of
 
 if TYPE_CHECKING:
@@ -97,9 +98,6 @@ class ResourceState:
         )
 
 
-STORED_FIELDS = tuple(item.name for item in fields(ResourceState))
-
-
 @dataclass(frozen=True, slots=True)
 class PendingOperation:
     """An operation that was begun and not seen to end: creating, updating, deleting, reading or importing."""
@@ -119,3 +117,26 @@ class Snapshot:
     def stack_resource(self) -> ResourceState | None:
         """Return the root stack's entry, where its outputs live."""
         return next((entry for entry in self.resources if entry.is_live and entry.type == "pulumi:pulumi:Stack"), None)
+
+
+def check_order(resources: Iterable[ResourceState]) -> None:
+    """Check the laws of a state: references point backwards, and no urn is live twice. Raises StateError."""
+    urns: set[str] = set()
+    live: set[str] = set()
+    references: set[str] = set()
+    for entry in resources:
+        for urn in entry.referenced_urns():
+            if urn not in urns:
+                raise StateError(
+                    f"The state is out of order: {entry.urn} refers to {urn}, which does not stand before it"
+                )
+        if entry.provider and entry.provider not in references:
+            raise StateError(
+                f"The state is out of order: the provider {entry.provider} does not stand before {entry.urn}"
+            )
+        if entry.is_live and entry.urn in live:
+            raise StateError(f"The state has {entry.urn} twice")
+        if entry.is_live:
+            live.add(entry.urn)
+        urns.add(entry.urn)
+        references.add(entry.reference)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.engine.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from google.protobuf.struct_pb2 import ListValue, Struct
     from google.protobuf.struct_pb2 import Value as WireValue
@@ -75,11 +75,11 @@ class Asset:
     content: str
     hash: str = ""
 
-    def hashed(self) -> Asset:
-        """Return the asset with its hash filled in; a path is read relative to the working directory."""
-        if self.hash or self.kind == "uri":
+    def hashed(self, directory: Path) -> Asset:
+        """Return the asset with its hash filled in; a path is read relative to the directory. Raises OSError."""
+        if self.kind == "uri":
             return self
-        data = self.content.encode() if self.kind == "text" else Path(self.content).read_bytes()
+        data = self.content.encode() if self.kind == "text" else (directory / self.content).read_bytes()
         return Asset(self.kind, self.content, hashlib.sha256(data).hexdigest())
 
 
@@ -217,7 +217,7 @@ def _plain_marker(value: Any, references: bool) -> Any:  # noqa: FBT001
     if isinstance(value, Unknown):
         return value.sentinel
     if isinstance(value, Asset):
-        return asset_object(value.hashed())
+        return asset_object(value)
     if isinstance(value, ResourceReference):
         return reference_object(value) if references else bare_reference(value)
     raise TypeError(f"{type(value).__name__} is no property value")
@@ -254,6 +254,11 @@ def map_values(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, Secret):
         return change(Secret(map_values(value.value, change)))
     return change(value)
+
+
+def with_hashes(value: PropertyMap, directory: Path) -> PropertyMap:
+    """Return the properties with every asset's hash filled in. Raises OSError for a file that can't be read."""
+    return map_values(value, lambda item: item.hashed(directory) if isinstance(item, Asset) else item)
 
 
 def plain(value: Any) -> Any:
