@@ -13,7 +13,7 @@ from localcloud.provider.checks import Failure
 from localcloud.provider.errors import PartialError, ProviderError, StillbornError
 from localcloud.provider.resources.base import Created, Resource
 from localcloud.provider.resources.common import given, once_idle
-from localcloud.provider.resources.droplet_changes import act, change, move, settled
+from localcloud.provider.resources.droplet_changes import act, change, settled
 from localcloud.provider.states import align
 from localcloud.provider.values import UNKNOWN, Properties
 
@@ -83,7 +83,7 @@ class Droplet(Resource):
         return self.outputs(session, identity, inputs)
 
     def delete(self, session: Session, identity: str, state: Properties) -> None:
-        """Shut it down if asked to, detach its volumes, destroy it and wait until it is gone."""
+        """Shut it down if asked to, destroy it and wait until it is gone; the API detaches its volumes."""
         number = int(identity)
         what = f"Droplet {state.get('name', '')} ({identity})"
         answer = session.find("droplets.get", droplet_id=number)
@@ -91,8 +91,6 @@ class Droplet(Resource):
             return
         if state.get("gracefulShutdown") and answer["droplet"]["status"] == "active":
             act(session, number, f"{what} shuts down", {"type": "shutdown"})
-        for volume in answer["droplet"].get("volume_ids") or []:
-            move(session, number, volume, "detach", what)
 
         def destroy() -> dict[str, Any]:
             session.delete("droplets.destroy", droplet_id=number)
