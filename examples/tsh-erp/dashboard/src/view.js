@@ -1,7 +1,6 @@
 // Turns answers into elements. Text goes in as text, never as markup.
 
 const NAMES = { erp: "ERP", neurolink: "NeuroLink" };
-const BADGES = { top_performer: "🥇", runner_up: "🥈", third_place: "🥉" };
 const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
@@ -55,7 +54,7 @@ export function showFigures({ transfers, leaderboard, gps, pending }) {
   );
   const places = leaderboard.leaderboard.map((place) =>
     row(
-      `${place.rank} ${BADGES[place.badge] ?? ""}`,
+      place.badge ? `${place.rank}, ${place.badge.replaceAll("_", " ")}` : place.rank,
       place.salesperson_name,
       place.total_orders,
       money.format(place.total_sales),
