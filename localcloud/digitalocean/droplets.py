@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ENDPOINTS", "destroy"]
+__all__ = ["ENDPOINTS", "destroy", "observed"]
 
+import logging
 from typing import TYPE_CHECKING
 
 from localcloud.digitalocean import (
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from localcloud.digitalocean.control import ControlPlane
     from localcloud.digitalocean.store import Document
 
+log = logging.getLogger("greenroom.cloud")
+
+STATUS = {"running": "active", "off": "off", "missing": "off"}
+"""What a droplet is when its machine is that."""
 DESTROYING = 0
 """The event of a droplet that is going: it has no action of its own."""
 
@@ -35,12 +40,27 @@ def index(call: Call) -> Reply:
     found = [droplet for droplet in found if not name or droplet["name"] == name]
     if call.query.text("type", "droplets") == "gpus":
         found = []
-    return page(call, "droplets", found, lambda item: droplet_view.render(call.cloud, item))
+    return page(call, "droplets", found, lambda item: droplet_view.render(call.cloud, observed(call.cloud, item)))
 
 
 def show(call: Call) -> Reply:
     """Show a droplet."""
-    return Reply({"droplet": droplet_view.render(call.cloud, find(call))})
+    return Reply({"droplet": droplet_view.render(call.cloud, observed(call.cloud, find(call)))})
+
+
+def observed(cloud: ControlPlane, droplet: Document) -> Document:
+    """Return a droplet with the status that its machine has now: a system may have switched itself off."""
+    if droplet["event"] is not None:
+        return droplet
+    status = STATUS[cloud.machines.state(droplet["id"])]
+    if status == droplet["status"]:
+        return droplet
+    with cloud.store.transaction():
+        fresh = cloud.store.get("droplet", droplet["id"])
+        if fresh is None or fresh["event"] is not None:
+            return fresh or droplet
+        log.warning("droplet %d is %s, not %s", droplet["id"], status, fresh["status"])
+        return cloud.store.put("droplet", droplet["id"], {**fresh, "status": status})
 
 
 def destroy(cloud: ControlPlane, number: int) -> None:
@@ -134,10 +154,10 @@ def backup_policy(call: Call) -> Reply:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v2/droplets", index),
+    Endpoint("GET", "/v2/droplets", index, atomic=False),
     Endpoint("POST", "/v2/droplets", droplet_create.create, atomic=False),
     Endpoint("DELETE", "/v2/droplets", delete_by_tag, atomic=False, network=True),
-    Endpoint("GET", "/v2/droplets/{droplet_id}", show),
+    Endpoint("GET", "/v2/droplets/{droplet_id}", show, atomic=False),
     Endpoint("DELETE", "/v2/droplets/{droplet_id}", delete, atomic=False, network=True),
     Endpoint("GET", "/v2/droplets/{droplet_id}/snapshots", list_snapshots),
     Endpoint("GET", "/v2/droplets/{droplet_id}/neighbors", neighbors),

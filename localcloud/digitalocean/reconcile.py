@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("greenroom.cloud")
 
-STATUS = {"running": "active", "off": "off", "missing": "off"}
-
 
 def reconcile(cloud: ControlPlane) -> None:
     """Bring state and machines together; boots go on in the background."""
@@ -30,12 +28,12 @@ def reconcile(cloud: ControlPlane) -> None:
     for number in sorted(set(cloud.machines.list_ids()) - known):
         log.warning("machine %d belongs to no droplet: destroyed", number)
         cloud.machines.destroy(number)
-    for droplet in cloud.store.all("droplet"):
-        mend(cloud, droplet)
     for action in cloud.store.where("action", "status", "in-progress"):
         if action["type"] != "create":
             log.warning("action %d (%s) was cut short: errored", action["id"], action["type"])
             actions.end(cloud, action["id"], failure="cut short by the end of the local cloud's server")
+    for droplet in cloud.store.all("droplet"):
+        mend(cloud, droplet)
     cloud.try_network()
 
 
@@ -49,7 +47,4 @@ def mend(cloud: ControlPlane, droplet: Document) -> None:
         log.warning("droplet %d was booting: boots again", number)
         cloud.background(partial(droplet_create.boot, cloud, number, droplet["event"]))
     else:
-        status = STATUS[cloud.machines.state(number)]
-        if status != droplet["status"]:
-            log.warning("droplet %d is %s, not %s", number, status, droplet["status"])
-            cloud.store.put("droplet", number, {**droplet, "status": status})
+        droplets.observed(cloud, droplet)

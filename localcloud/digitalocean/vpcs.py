@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NAME = r"[A-Za-z0-9.\-]+"
 PRIVATE = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 WIDEST, NARROWEST = 16, 28
+RANGES_PER_BLOCK = 4
 RESERVED_HOSTS = 2
 """Network address and gateway; droplets come after them."""
 
@@ -29,7 +30,10 @@ def ranges(cloud: ControlPlane) -> list[ipaddress.IPv4Network]:
 def free_range(cloud: ControlPlane, beside: str = "") -> str:
     """Return a /20 that overlaps no VPC, nor the range about to be taken."""
     taken = ranges(cloud) + ([ipaddress.IPv4Network(beside)] if beside else [])
-    for candidate in ipaddress.IPv4Network("10.100.0.0/14").subnets(new_prefix=20):
+    candidates = list(ipaddress.IPv4Network("10.100.0.0/14").subnets(new_prefix=20))
+    # Clouds on one machine share its address space: each begins somewhere else.
+    first = cloud.block * RANGES_PER_BLOCK % len(candidates)
+    for candidate in candidates[first:] + candidates[:first]:
         if not any(candidate.overlaps(network) for network in taken):
             return str(candidate)
     raise unprocessable("No address range is left for a VPC")

@@ -345,6 +345,14 @@ def test_small_lists_around_a_droplet(api: Api) -> None:
     assert api.get(f"/v2/droplets/{first}/backups/policy")["policy"]["backup_enabled"] is False
 
 
+def test_a_system_that_switched_itself_off_is_off(api: Api, machines: RecordingMachines) -> None:
+    number = api.droplet()["id"]
+    machines.states[number] = "off"
+    assert api.get(f"/v2/droplets/{number}")["droplet"]["status"] == "off"
+    machines.states[number] = "running"
+    assert api.get("/v2/droplets")["droplets"][0]["status"] == "active"
+
+
 def test_droplets_boot_side_by_side(api: Api, machines: RecordingMachines) -> None:
     machines.hold["create"] = gate = threading.Event()
     api.booting(names=["a", "b", "c", "d"])
