@@ -191,10 +191,10 @@ def _failed_answer(operation: str, error: Exception, settings: Settings) -> tupl
     response = getattr(error, "response", None)
     if response is not None:
         try:
-            body = response.json()
+            return response.status_code, _mapping(response.json()), response.headers
         except ValueError:
-            body = {"message": "the answer is no JSON"}
-        return response.status_code, _mapping(body), response.headers
+            if response.status_code not in _SUCCESS:
+                return response.status_code, {"message": "the answer is no JSON"}, response.headers
     cause = type(getattr(error, "inner_exception", None) or error).__name__
     if _never_sent(error):
         failure: ProviderError = TransportError(

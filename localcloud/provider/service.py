@@ -10,30 +10,25 @@ goes on from there. Anything else is a bug and is reported as one, with its plac
 from __future__ import annotations
 
 import threading
-import traceback
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 
-from localcloud.provider import resources, table
+from localcloud.provider import replies, resources, table
 from localcloud.provider.api import Api, Settings
-from localcloud.provider.checks import Failure, Naming, check
-from localcloud.provider.diffs import Change, deletes_first, differences
+from localcloud.provider.checks import Naming, check
+from localcloud.provider.diffs import deletes_first, differences
 from localcloud.provider.drift import observed_inputs
 from localcloud.provider.errors import (
-    ApiError,
-    CancelledError,
     ConfigurationError,
-    DeadlineError,
     NotFoundError,
     PartialError,
     ProviderError,
 )
-from localcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from localcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties, decode, encode, holds_unknown
+from localcloud.provider.values import UNKNOWN, Properties, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,16 +38,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _READ_S = 120.0
-_DETAILS = "grpc-status-details-bin"
-_UNAUTHORIZED = 401
-_KINDS = {
-    ("add", False): provider_pb2.PropertyDiff.ADD,
-    ("add", True): provider_pb2.PropertyDiff.ADD_REPLACE,
-    ("delete", False): provider_pb2.PropertyDiff.DELETE,
-    ("delete", True): provider_pb2.PropertyDiff.DELETE_REPLACE,
-    ("update", False): provider_pb2.PropertyDiff.UPDATE,
-    ("update", True): provider_pb2.PropertyDiff.UPDATE_REPLACE,
-}
 _DISABLE_NAMING = 2
 
 
@@ -79,7 +64,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         checked.pop("__defaults")
         if "version" in news:
             checked["version"] = news["version"]
-        return _checked(checked, failures)
+        return replies.checked(checked, failures)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Compare settings; none of them needs the resources replaced."""
@@ -118,13 +103,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource = _resource(request.urn)
             options = request.autonaming if request.HasField("autonaming") else None
             naming = Naming(
-                prefix=_name(request.urn),
+                prefix=replies.name_of(request.urn),
                 seed=request.randomSeed,
                 proposed=options.proposed_name if options else "",
                 disabled=options is not None and options.mode == _DISABLE_NAMING,
             )
             inputs, failures = check(resource.shape, decode(request.olds), decode(request.news), naming)
-            return _checked(inputs, failures or list(resource.rules(inputs)))
+            return replies.checked(inputs, failures or list(resource.rules(inputs)))
 
         return self._guarded(context, request.urn, act)
 
@@ -137,7 +122,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes = [change for change in differences(resource, state, wanted) if change.name not in ignored]
             if changes and (reason := resource.forbids(state, wanted)):
                 raise ProviderError(reason, hint="change the program, or remove the resource and make another")
-            return _difference(changes, delete_first=deletes_first(resource, wanted))
+            return replies.difference(changes, delete_first=deletes_first(resource, wanted))
 
         ignored = set(request.ignoreChanges)
         return self._guarded(context, request.urn, act)
@@ -149,14 +134,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource, inputs = _resource(request.urn), decode(request.properties)
             if request.preview:
                 return provider_pb2.CreateResponse(
-                    properties=encode(_full(resource, UNKNOWN, resource.planned(inputs)))
+                    properties=encode(replies.full(resource, UNKNOWN, resource.planned(inputs)))
                 )
             session = self._session(request.timeout or resource.create_s)
             try:
                 created = resource.create(session, inputs)
             except PartialError as error:
                 self._half_done(context, resource, request.urn, error, inputs)
-            outputs = _full(resource, created.identity, created.outputs)
+            outputs = replies.full(resource, created.identity, created.outputs)
             return provider_pb2.CreateResponse(id=created.identity, properties=encode(outputs))
 
         return self._guarded(context, request.urn, act)
@@ -174,7 +159,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 return provider_pb2.ReadResponse()
             return provider_pb2.ReadResponse(
                 id=identity,
-                properties=encode(_full(resource, identity, seen)),
+                properties=encode(replies.full(resource, identity, seen)),
                 inputs=encode(observed_inputs(resource, inputs, seen)),
             )
 
@@ -188,9 +173,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             olds, news = _public(decode(request.olds)), decode(request.news)
             if request.preview:
                 outputs = resource.planned_update(olds, news)
-                return provider_pb2.UpdateResponse(properties=encode(_full(resource, request.id, outputs)))
+                return provider_pb2.UpdateResponse(properties=encode(replies.full(resource, request.id, outputs)))
             outputs = self._update(context, resource, request, olds, news)
-            return provider_pb2.UpdateResponse(properties=encode(_full(resource, request.id, outputs)))
+            return provider_pb2.UpdateResponse(properties=encode(replies.full(resource, request.id, outputs)))
 
         return self._guarded(context, request.urn, act)
 
@@ -235,8 +220,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             now = self._look(resource, request.id, olds)
             if now is None or now == olds:
                 raise
-            _raise_partial(
-                context, request.urn, request.id, error, outputs=_full(resource, request.id, now), inputs=news
+            replies.raise_partial(
+                context, request.urn, request.id, error, outputs=replies.full(resource, request.id, now), inputs=news
             )
 
     def _half_done(
@@ -244,8 +229,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> NoReturn:
         known = resource.record(inputs)
         outputs = self._look(resource, error.identity, known) or known
-        _raise_partial(
-            context, urn, error.identity, error, outputs=_full(resource, error.identity, outputs), inputs=inputs
+        replies.raise_partial(
+            context, urn, error.identity, error, outputs=replies.full(resource, error.identity, outputs), inputs=inputs
         )
 
     def _look(self, resource: Resource, identity: str, known: Properties) -> Properties | None:
@@ -268,106 +253,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             return act()
         except ProviderError as error:
-            context.abort(_code(error), _described(urn, error))
+            context.abort(replies.status_code(error), replies.described(urn, error))
         except KeyError as error:
-            if error.args and error.args[0] == _kind(urn):
+            if error.args and error.args[0] == replies.kind_of(urn):
                 supported = ", ".join(sorted(each.rsplit(":", 1)[1] for each in resources.MODULES))
-                text = f"{urn}: this provider has no resource type {_kind(urn)}\n  next: use one of {supported}, "
+                text = f"{urn}: this provider has no such resource type\n  next: use one of {supported}, "
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{text}or install the official plugin")
-            context.abort(grpc.StatusCode.INTERNAL, _bug(urn, error))
+            context.abort(grpc.StatusCode.INTERNAL, replies.bug(urn, error))
         except (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
-            context.abort(grpc.StatusCode.INTERNAL, _bug(urn, error))
+            context.abort(grpc.StatusCode.INTERNAL, replies.bug(urn, error))
 
 
 def _resource(urn: str) -> Resource:
-    return resources.find(_kind(urn))
-
-
-def _kind(urn: str) -> str:
-    """Take the type out of `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME`."""
-    parts = urn.split("::", 3)
-    return parts[2].rsplit("$", 1)[-1] if len(parts) > 2 else urn  # noqa: PLR2004 (positions in a URN)
-
-
-def _name(urn: str) -> str:
-    return urn.split("::", 3)[-1]
+    return resources.find(replies.kind_of(urn))
 
 
 def _public(properties: Properties) -> Properties:
     """Leave out bookkeeping: the official plugin's would not match outputs that this provider has changed."""
     return {name: value for name, value in properties.items() if not name.startswith("__") and name != "id"}
-
-
-def _full(resource: Resource, identity: Any, outputs: Properties) -> Properties:
-    """Add what the official plugin has among its outputs: the id, and the schema version of its state."""
-    return {"id": identity} | outputs | ({"__meta": resource.meta} if resource.meta else {})
-
-
-def _checked(inputs: Properties, failures: list[Failure]) -> provider_pb2.CheckResponse:
-    return provider_pb2.CheckResponse(
-        inputs=encode(inputs),
-        failures=[provider_pb2.CheckFailure(property=each.property, reason=each.reason) for each in failures],
-    )
-
-
-def _difference(changes: list[Change], *, delete_first: bool) -> provider_pb2.DiffResponse:
-    replaces = sorted({change.name for change in changes if change.replace})
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
-        replaces=replaces,
-        deleteBeforeReplace=bool(replaces) and delete_first,
-        diffs=sorted({change.name for change in changes}),
-        detailedDiff={
-            change.path: provider_pb2.PropertyDiff(kind=_KINDS[change.kind, change.replace]) for change in changes
-        },
-        hasDetailedDiff=True,
-    )
-
-
-def _raise_partial(
-    context: grpc.ServicerContext,
-    urn: str,
-    identity: str,
-    error: ProviderError,
-    *,
-    outputs: Properties,
-    inputs: Properties,
-) -> NoReturn:
-    """Fail with what there is, so that the engine keeps it."""
-    known = {name: value for name, value in outputs.items() if not holds_unknown(value)}
-    detail = AnyMessage()
-    detail.Pack(
-        provider_pb2.ErrorResourceInitFailed(
-            id=identity, properties=encode(known), reasons=[str(error)], inputs=encode(inputs)
-        )
-    )
-    text = f"{_label(urn)} is not finished; the next run goes on from here"
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text, details=[detail])
-    context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, text)
-
-
-def _described(urn: str, error: ProviderError) -> str:
-    return f"{_label(urn)}: {error}"
-
-
-def _label(urn: str) -> str:
-    return f"{_kind(urn).rsplit(':', 1)[-1]} {_name(urn)}" if "::" in urn else urn
-
-
-def _code(error: ProviderError) -> Any:
-    if isinstance(error, CancelledError):
-        return grpc.StatusCode.CANCELLED
-    if isinstance(error, DeadlineError):
-        return grpc.StatusCode.DEADLINE_EXCEEDED
-    if isinstance(error, ConfigurationError):
-        return grpc.StatusCode.INVALID_ARGUMENT
-    if isinstance(error, ApiError) and error.status == _UNAUTHORIZED:
-        return grpc.StatusCode.UNAUTHENTICATED
-    return grpc.StatusCode.UNKNOWN
-
-
-def _bug(urn: str, error: Exception) -> str:
-    """Describe an error that should not happen: its type and places, not its text, which could hold a secret."""
-    places = [f"{frame.name} (line {frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
-    return f"{urn}: the provider failed with {type(error).__name__} in {' < '.join(reversed(places))}; this is a bug"
