@@ -1,8 +1,8 @@
 """An embedded Pulumi engine: runs Pulumi Python programs over the published protocol, without the CLI.
 
-It serves the SDK's ResourceMonitor and Engine services, starts providers as plugin processes, and keeps its state in the
-DIY file backend's own layout and secrets format, so that the CLI can take a stack over at any time and give it back.
-What it does not support it refuses by name.
+It serves the SDK's ResourceMonitor and Engine services, starts providers as plugin processes, and keeps its state in
+the DIY file backend's own layout and secrets format, so that the CLI can take a stack over at any time and give it
+back. What it does not support it refuses by name.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def candidates(goal: Goal, stack: str, project: str, moved: Mapping[str, str]) -> list[str]:
-    """Return the urns to look under, in order; `moved` maps urns registered in this run to the old ones they matched."""
+    """Return the urns to look under, in order; `moved` maps urns of this run to the old ones they matched."""
     own = urns.build(stack, project, goal.parent, goal.type, goal.name)
     found: dict[str, None] = {}
     for spec in goal.aliases:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.engine import values
-from localcloud.engine.plugins import Capabilities, CheckFailure, Diff, Identity, ProviderError
+from localcloud.engine.clients import Capabilities, CheckFailure, Diff, Identity
+from localcloud.engine.plugins import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

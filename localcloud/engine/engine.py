@@ -7,7 +7,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.engine.session import Session, Stack
+from localcloud.engine.queries import remove_stack, stack_outputs, stack_resources
+from localcloud.engine.session import Session
+from localcloud.engine.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,14 +96,10 @@ class Engine:
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Return the stack's outputs, secrets as "[secret]" unless asked for. Raises StackNotFoundError."""
-        from localcloud.engine.queries import stack_outputs
-
         return stack_outputs(self._stack(), show_secrets=show_secrets)
 
     def resources(self) -> list[ResourceState]:
         """Return a decrypted copy of the state's entries. Raises StackNotFoundError."""
-        from localcloud.engine.queries import stack_resources
-
         return stack_resources(self._stack())
 
     def exists(self) -> bool:
@@ -110,8 +108,6 @@ class Engine:
 
     def remove(self) -> None:
         """Remove the empty stack. Raises StackNotEmptyError, StackNotFoundError or LockedError."""
-        from localcloud.engine.queries import remove_stack
-
         remove_stack(self._stack())
 
     def unlock(self) -> list[str]:
@@ -121,9 +117,9 @@ class Engine:
     def set_config_secret(self, key: str, value: str) -> None:
         """Encrypt a value into the stack's settings file; its comments and order survive."""
         stack = self._stack()
-        secrets = stack.secrets(stack.store.read())
-        secrets.verify()
-        stack.file.set_secret(key, value, secrets)
+        keys = stack.keys(stack.read(required=False))
+        keys.verify()
+        stack.file.set_secret(key, value, keys.ours)
 
     def _stack(self) -> Stack:
         return Stack(self._root, self._stack_name, self._backend, self._passphrase)

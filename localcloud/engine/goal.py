@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcloud.engine import values
+from localcloud.engine import values, wire
 from localcloud.engine.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Goal:
 def goal_from_request(request: Any) -> Goal:
     """Read a RegisterResourceRequest. Raises UnsupportedError."""
     _refuse(request)
-    inputs = values.from_struct(request.object)
+    inputs = wire.from_struct(request.object)
     dependencies = tuple(dict.fromkeys(request.dependencies))
     property_dependencies = {key: list(item.urns) for key, item in request.propertyDependencies.items()}
     if not property_dependencies:
@@ -120,7 +120,7 @@ def _is_set(name: str, value: Any) -> bool:
 def _trigger(request: Any) -> Any:
     if not request.HasField("replacement_trigger"):
         return None
-    return values.value_from_wire(request.replacement_trigger)
+    return wire.value_from_wire(request.replacement_trigger)
 
 
 def _alias(alias: Any) -> AliasSpec:

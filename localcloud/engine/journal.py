@@ -42,7 +42,7 @@ PERSISTENT_FIELDS = (
     "hide_diff",
     "replace_on_changes",
 )
-"""Fields whose change is worth a write of its own when a resource is otherwise the same; also `dependencies`, as a set."""
+"""Fields whose change is worth a write when a resource is otherwise the same; `dependencies` too, as a set."""
 
 
 class Journal:

@@ -1,19 +1,21 @@
 """The process that starts all others of a run: plugins by command line, programs and dynamic providers by forking.
 
-Started by file path as `python -P -u launcher.py <descriptor>`, it imports nothing but the standard library and, when it
-first has to fork, Pulumi; so it runs in any virtual environment that can run Pulumi programs. Requests come on a Unix
-socket, each with two descriptors for the child's stdout and stderr; answers tell pids and exit statuses. Forking happens
-before any gRPC channel exists, which is what makes it safe. When the engine's end of the socket closes, however the
-engine ended, all children are interrupted, and killed if they do not go.
+Started by file path as `python -P -u launcher.py <descriptor>`, it imports nothing but the standard library and, when
+it first has to fork, Pulumi; so it runs in any virtual environment that can run Pulumi programs. Requests come on a
+Unix socket, each with two descriptors for the child's stdout and stderr; answers tell pids and exit statuses. Forking
+happens before any gRPC channel exists, which is what makes it safe. When the engine's end of the socket closes, however
+the engine ended, all children are interrupted, and killed if they do not go.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import gc
 import importlib
 import json
+import logging
 import os
 import runpy
 import select
@@ -24,6 +26,7 @@ import sys
 import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 LENGTH_BYTES = 8
@@ -179,12 +182,8 @@ def run_dynamic_provider(request: dict[str, Any]) -> int:
 
 def run_program(request: dict[str, Any]) -> int:
     """Run the project's program against the engine; returns the exit status the protocol knows."""
-    import asyncio
-    import logging
-    from concurrent.futures import ThreadPoolExecutor
-
-    import pulumi.runtime
-    from pulumi.runtime import settings
+    import pulumi.runtime  # noqa: PLC0415 - not before the commands have been started
+    from pulumi.runtime import settings  # noqa: PLC0415
 
     os.chdir(request["directory"])
     os.environ.update(request["environment"])
@@ -214,8 +213,8 @@ def run_program(request: dict[str, Any]) -> int:
 
 
 def _outcome(loop: Any, program: Any) -> int:
-    import pulumi
-    from pulumi.runtime import run_in_stack
+    import pulumi  # noqa: PLC0415 - not before the commands have been started
+    from pulumi.runtime import run_in_stack  # noqa: PLC0415
 
     def run() -> None:
         program()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import empty_pb2
 
-from localcloud.engine import protocol, values
+from localcloud.engine import protocol, wire
 from localcloud.engine import urn as urns
 from localcloud.engine.backend import ORGANIZATION
 from localcloud.engine.control import Stopped
@@ -146,7 +146,7 @@ class MonitorService:
         if request.urn in self._with_outputs:
             raise ValueError(f"Outputs were given twice for {request.urn}")
         self._with_outputs.add(request.urn)
-        outputs = values.from_struct(request.outputs)
+        outputs = wire.from_struct(request.outputs)
         self._run.reporter.hide(outputs)
         if entry.type == urns.STACK_TYPE:
             self.stack_outputs = outputs
@@ -162,7 +162,7 @@ class MonitorService:
 
     def _invoke(self, request: Any) -> Any:
         self._run.control.ensure_going()
-        args = values.from_struct(request.args)
+        args = wire.from_struct(request.args)
         if request.tok == GET_RESOURCE:
             return _invoke_answer(self._known_resource(str(args.get("urn"))))
         reference = self._registrar.reference_for(
@@ -198,11 +198,11 @@ class MonitorService:
 
 
 def _struct_for(request: Any, outputs: Mapping[str, Any]) -> Any:
-    return values.to_struct(outputs, secrets=request.acceptSecrets, references=request.acceptResources)
+    return wire.to_struct(outputs, secrets=request.acceptSecrets, references=request.acceptResources)
 
 
 def _invoke_answer(result: PropertyMap) -> Any:
-    return resource_pb2.ResourceInvokeResponse(**{"return": values.to_struct(result)})
+    return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct(result)})
 
 
 class Server:

@@ -89,7 +89,7 @@ def _judge_exit(run: Run, starter: Starter) -> None:
 
 
 def _settle_stack_outputs(run: Run, registrar: Registrar, monitor: MonitorService) -> None:
-    """Give the stack its outputs: the program's after a success; after a failure the old ones with the program's over."""
+    """Give the stack its outputs: the program's after a success, laid over the old ones after a failure."""
     stack = next((entry for entry in registrar.entries.values() if entry.type == urns.STACK_TYPE), None)
     if stack is None or monitor.stack_outputs is None:
         return

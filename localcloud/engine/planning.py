@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from localcloud.engine import paths, values
 from localcloud.engine import urn as urns
+from localcloud.engine.clients import Diff
 from localcloud.engine.differences import changed_paths, describe
-from localcloud.engine.plugins import Diff
 from localcloud.engine.state import ResourceState
 
 if TYPE_CHECKING:

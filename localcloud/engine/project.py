@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from localcloud.engine.errors import ProjectError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -88,8 +90,6 @@ def _qualified(project: str, key: str) -> str:
 
 
 def _read_yaml(path: Path, *, required: bool = False) -> dict[str, Any]:
-    import yaml
-
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -109,8 +109,6 @@ def _read_yaml(path: Path, *, required: bool = False) -> dict[str, Any]:
 
 def _loader() -> type[Any]:
     """Return a safe loader that leaves dates as the text they were."""
-    import yaml
-
     base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class TextDates(base):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf import message_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,8 +55,6 @@ ENGINE: ServiceDescriptor = engine_pb2.DESCRIPTOR.services_by_name["Engine"]
 
 def message_class(descriptor: Any) -> Any:
     """Return the class of a message descriptor."""
-    from google.protobuf import message_factory
-
     return message_factory.GetMessageClass(descriptor)
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import urn as urns
 from localcloud.engine.builtin import BuiltinClient
+from localcloud.engine.clients import Identity, ProviderClient
 from localcloud.engine.goal import Goal
-from localcloud.engine.plugins import Identity, Plugin, ProviderClient, ProviderError
+from localcloud.engine.plugins import Plugin, ProviderError
 from localcloud.engine.starting import BUILTIN_PACKAGE, NoPluginError
 from localcloud.engine.values import UNKNOWN_STRING, Secret, contains_unknown
 
@@ -41,8 +42,8 @@ class Providers:
         configuration: Configuration,
         base: Snapshot,
         reporter: Reporter,
-        builtin: Callable[[], BuiltinClient],
         *,
+        builtin: Callable[[], BuiltinClient],
         preview: bool,
     ) -> None:
         self._starter = starter

@@ -10,7 +10,7 @@ from localcloud.engine.errors import StackNotEmptyError, StackNotFoundError
 from localcloud.engine.values import masked, shown
 
 if TYPE_CHECKING:
-    from localcloud.engine.session import Stack
+    from localcloud.engine.stack import Stack
     from localcloud.engine.state import ResourceState, Snapshot
 
 NAME_PARTS = 3
@@ -29,16 +29,17 @@ def stack_resources(stack: Stack) -> list[ResourceState]:
 
 
 def _snapshot(stack: Stack, *, with_secrets: bool) -> Snapshot:
-    document = stack.read()
-    secrets = stack.secrets(document) if with_secrets else None
-    if secrets is not None:
-        secrets.verify()
-    return Decoder(secrets).decode(document)
+    document = stack.read() or {}
+    if not with_secrets:
+        return Decoder(None).decode(document)
+    keys = stack.keys(document)
+    keys.verify()
+    return Decoder(keys.state).decode(document)
 
 
 def remove_stack(stack: Stack) -> None:
     """Remove an empty stack. Raises StackNotEmptyError, StackNotFoundError or LockedError."""
-    left = resource_documents(stack.read())
+    left = resource_documents(stack.read() or {})
     if left:
         raise StackNotEmptyError(
             f"The stack {stack.name!r} still has {len(left)} resources", hint="destroy it first, then remove it"
@@ -63,7 +64,7 @@ def other_stack_outputs(stack: Stack, name: str) -> dict[str, Any]:
     document = store.read()
     if document is None:
         raise StackNotFoundError(f"There is no stack {name!r} in {store.root}")
-    secrets = stack.secrets_of(document)
+    secrets = stack.manager_of(document)
     secrets.verify()
     entry = Decoder(secrets).decode(document).stack_resource()
     return entry.outputs if entry else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import urn as urns
-from localcloud.engine import values
+from localcloud.engine import wire
 from localcloud.engine.control import Stopped
 from localcloud.engine.errors import UnsupportedError
 from localcloud.engine.goal import Goal
@@ -43,7 +43,7 @@ class Reader:
             custom=True,
             type=request.type,
             id=request.id,
-            inputs=values.from_struct(request.properties),
+            inputs=wire.from_struct(request.properties),
             parent=request.parent,
             external=True,
             dependencies=sorted(set(request.dependencies)),

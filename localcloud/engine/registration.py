@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING
 
 from localcloud.engine import aliases, planning, values
 from localcloud.engine import urn as urns
+from localcloud.engine.clients import Diff
 from localcloud.engine.control import Stopped
 from localcloud.engine.dependents import condemned_dependents
 from localcloud.engine.planning import Action
-from localcloud.engine.plugins import Diff, InitializationError, ProviderError
+from localcloud.engine.plugins import InitializationError, ProviderError
 from localcloud.engine.providers import INTERNAL, identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from localcloud.engine.clients import CheckFailure
     from localcloud.engine.execution import Executor
     from localcloud.engine.goal import Goal
-    from localcloud.engine.plugins import CheckFailure
     from localcloud.engine.providers import Client
     from localcloud.engine.run import Run
     from localcloud.engine.state import ResourceState

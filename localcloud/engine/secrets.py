@@ -21,6 +21,8 @@ from localcloud.engine.errors import PassphraseError, StateError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 ROUNDS = 1_000_000
 KEY_BYTES = 32
 SALT_BYTES = 8
@@ -80,6 +82,11 @@ class SecretsManager:
             self._thread = None
         return self._key
 
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - imported while others start
+
+        return AESGCM(self._ready_key())
+
     @property
     def salt(self) -> str:
         """The salt string that belongs into the state and the stack's settings file; waits for the key."""
@@ -99,21 +106,18 @@ class SecretsManager:
 
     def encrypt(self, text: str) -> str:
         """Return the ciphertext of a text under a fresh nonce."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         nonce = self._random(NONCE_BYTES)
-        sealed = AESGCM(self._ready_key()).encrypt(nonce, text.encode(), None)
+        sealed = self._cipher().encrypt(nonce, text.encode(), None)
         return f"{VERSION}:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}"
 
     def decrypt(self, ciphertext: str) -> str:
         """Return the text of a ciphertext. Raises PassphraseError or StateError, never naming the content."""
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as for the cipher
 
         parts = ciphertext.removeprefix(f"{VERSION}:").split(":")
         try:
             nonce, sealed = (base64.b64decode(part, validate=True) for part in parts)
-            return AESGCM(self._ready_key()).decrypt(nonce, sealed, None).decode()
+            return self._cipher().decrypt(nonce, sealed, None).decode()
         except InvalidTag:
             raise PassphraseError("The passphrase does not open a secret of this stack", hint=_HINT) from None
         except (ValueError, binascii.Error):

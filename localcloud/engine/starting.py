@@ -12,11 +12,11 @@ import os
 import socket
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from localcloud.engine import urn as urns
 from localcloud.engine.errors import ProjectError
-from localcloud.engine.processes import Launcher, stop
+from localcloud.engine.processes import STOP_PATIENCE_S, Launcher, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,13 +48,14 @@ class Starter:
         providers: Mapping[str, Sequence[str]],
         environment: Mapping[str, str],
         python: str,
-        engine_address: str,
+        port: int,
     ) -> None:
         self._project = project
         self._providers = providers
         self._environment = program_environment(project, environment)
         self._python = program_python(project, python)
-        self.engine_address = engine_address
+        self.engine_address = f"127.0.0.1:{port}"
+        self.patience_s = STOP_PATIENCE_S
         self._launcher: Launcher | None = None
         self._lock = threading.Lock()
         self._children: list[Child] = []
@@ -121,11 +122,17 @@ class Starter:
             self._children.append(child)
         return child
 
-    def close(self, *, patience_s: float = 5.0) -> None:
-        """Stop everything that was ever started."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything that was ever started; what does not go within `patience_s` seconds is killed."""
         with self._lock:
             children, launcher = list(self._children), self._launcher
-        stop(children, patience_s)
+        stop(children, self.patience_s)
         if launcher is not None:
             launcher.close()
         for child in children:
@@ -147,7 +154,7 @@ def program_python(project: Project, python: str) -> str:
 
 
 def program_environment(project: Project, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of program and plugins."""
+    """Return the environment of program and plugins; gRPC between them must not go through a proxy."""
     result = {**environment, "PYTHONUNBUFFERED": "1"}
     for option, value in project.options.items():
         result[f"PULUMI_RUNTIME_{option.upper()}"] = value
@@ -156,4 +163,6 @@ def program_environment(project: Project, environment: Mapping[str, str]) -> dic
         folder = project.root / option
         result["VIRTUAL_ENV"] = str(folder)
         result["PATH"] = os.pathsep.join([str(folder / "bin"), environment.get("PATH", os.defpath)])
+    for name in ("no_proxy", "NO_PROXY"):
+        result[name] = ",".join(filter(None, [environment.get(name, ""), "127.0.0.1", "localhost"]))
     return result

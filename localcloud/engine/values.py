@@ -1,15 +1,16 @@
 """Property values: what programs send, providers return and the state keeps.
 
 Inside the engine a property value is plain Python (None, bool, int, float, str, list, dict) plus four marker types:
-`Secret`, `Unknown`, `Asset` and `ResourceReference`. This module converts them from and to the wire's
-`google.protobuf.Struct`, where markers are objects with a signature key, and holds the few pure operations the engine
-needs on them. Whole numbers are ints, because the state must say `1` and never `1.0`.
+`Secret`, `Unknown`, `Asset` and `ResourceReference`. On the wire and in the state markers are objects with a signature
+key. Here are the types, their objects, and the few pure operations the engine needs on values. Whole numbers are ints,
+because the state must say `1` and never `1.0`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,6 @@ from localcloud.engine.errors import UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from google.protobuf.struct_pb2 import ListValue, Struct
-    from google.protobuf.struct_pb2 import Value as WireValue
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a published constant of the protocol
@@ -102,32 +100,6 @@ def number(value: float) -> int | float:
     return value
 
 
-def from_struct(struct: Struct) -> PropertyMap:
-    """Read a wire Struct as a property map. Raises UnsupportedError for archives."""
-    return {key: _from_wire(value) for key, value in struct.fields.items()}
-
-
-def value_from_wire(value: WireValue) -> Any:
-    """Read one wire value; an unset one is None."""
-    return _from_wire(value)
-
-
-def _from_wire(value: WireValue) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "string_value":
-        text = value.string_value
-        return Unknown(text) if text in UNKNOWN_SENTINELS else text
-    if kind == "struct_value":
-        return from_marked({key: _from_wire(item) for key, item in value.struct_value.fields.items()})
-    if kind == "list_value":
-        return [_from_wire(item) for item in value.list_value.values]
-    if kind == "number_value":
-        return number(value.number_value)
-    if kind == "bool_value":
-        return value.bool_value
-    return None
-
-
 def from_marked(fields: dict[str, Any]) -> Any:
     """Turn an object that carries a signature key into its marker type; other objects are returned as they are."""
     signature = fields.get(SIGNATURE)
@@ -161,71 +133,17 @@ def _asset(fields: Mapping[str, Any]) -> Asset:
 
 
 def _special_float(digits: str) -> float:
-    import struct as packing
-
-    return packing.unpack(">d", bytes.fromhex(digits))[0]
+    return struct.unpack(">d", bytes.fromhex(digits))[0]
 
 
-def to_struct(properties: Mapping[str, Any], *, secrets: bool = True, references: bool = True) -> Struct:
-    """Write a property map as a wire Struct.
-
-    Without `secrets` the marks are stripped; without `references` a resource reference becomes the id (or the urn of a
-    component), for receivers that did not announce that they understand them.
-    """
-    from google.protobuf.struct_pb2 import Struct
-
-    result = Struct()
-    for key, value in properties.items():
-        _fill(result.fields[key], value, secrets, references)
-    return result
-
-
-def _fill(target: WireValue, value: Any, secrets: bool, references: bool) -> None:  # noqa: FBT001 - hot private path
-    match value:
-        case None:
-            target.null_value = 0  # pyright: ignore[reportAttributeAccessIssue] - an enum's number is what is meant
-        case bool():
-            target.bool_value = value
-        case int() | float():
-            target.number_value = value
-        case str():
-            target.string_value = value
-        case dict():
-            target.struct_value.SetInParent()
-            fields = target.struct_value.fields
-            for key, item in value.items():
-                _fill(fields[key], item, secrets, references)
-        case list() | tuple():
-            _fill_list(target.list_value, value, secrets, references)
-        case Secret():
-            _fill(target, _marked(SECRET, value=value.value) if secrets else value.value, secrets, references)
-        case _:
-            _fill(target, _plain_marker(value, references), secrets, references)
-
-
-def _fill_list(target: ListValue, values: Any, secrets: bool, references: bool) -> None:  # noqa: FBT001
-    target.SetInParent()
-    for item in values:
-        _fill(target.values.add(), item, secrets, references)
-
-
-def _marked(signature: str, **fields: Any) -> dict[str, Any]:
+def marked(signature: str, **fields: Any) -> dict[str, Any]:
+    """Return the object of a marker."""
     return {SIGNATURE: signature, **fields}
-
-
-def _plain_marker(value: Any, references: bool) -> Any:  # noqa: FBT001
-    if isinstance(value, Unknown):
-        return value.sentinel
-    if isinstance(value, Asset):
-        return asset_object(value)
-    if isinstance(value, ResourceReference):
-        return reference_object(value) if references else bare_reference(value)
-    raise TypeError(f"{type(value).__name__} is no property value")
 
 
 def asset_object(asset: Asset) -> dict[str, Any]:
     """Return an asset as the object that stands for it on the wire and in the state."""
-    return _marked(ASSET, **{asset.kind: asset.content, "hash": asset.hash})
+    return marked(ASSET, **{asset.kind: asset.content, "hash": asset.hash})
 
 
 def reference_object(reference: ResourceReference) -> dict[str, Any]:
@@ -235,7 +153,7 @@ def reference_object(reference: ResourceReference) -> dict[str, Any]:
         fields["id"] = "" if isinstance(reference.id, Unknown) else reference.id
     if reference.package_version:
         fields["packageVersion"] = reference.package_version
-    return _marked(RESOURCE, **fields)
+    return marked(RESOURCE, **fields)
 
 
 def bare_reference(reference: ResourceReference) -> str:

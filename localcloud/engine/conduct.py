@@ -1,0 +1,190 @@
+"""Conducting a run: assembles its parts, performs the operation, and records how it ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from localcloud.engine import operations
+from localcloud.engine.backend import now_rfc3339
+from localcloud.engine.builtin import BuiltinClient
+from localcloud.engine.checkpoint import Decoder, Encoder
+from localcloud.engine.errors import CancelledError
+from localcloud.engine.journal import Journal
+from localcloud.engine.monitor import EngineService, Server
+from localcloud.engine.providers import Providers
+from localcloud.engine.queries import other_stack_outputs
+from localcloud.engine.run import Run
+from localcloud.engine.state import Snapshot
+from localcloud.engine.values import Secret, masked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.engine.control import Control
+    from localcloud.engine.events import Operation, Result
+    from localcloud.engine.project import Configuration
+    from localcloud.engine.reporter import Reporter
+    from localcloud.engine.stack import Keys, Stack
+    from localcloud.engine.starting import Starter
+
+ABANDONED_PATIENCE_S = 0.5
+
+
+class Conductor:
+    """Leads one run through its stages."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        operation: Operation,
+        control: Control,
+        reporter: Reporter,
+        *,
+        starter: Starter,
+        port: int,
+        parallel: int,
+    ) -> None:
+        self._stack = stack
+        self._operation: Operation = operation
+        self._control = control
+        self._reporter = reporter
+        self._starter = starter
+        self._port = port
+        self._parallel = parallel
+        self._is_preview = operation == "preview"
+        self._started_at = time.time()
+        self._providers: Providers | None = None
+
+    def cancel_providers(self) -> None:
+        """Pass an interrupt on to the providers."""
+        if self._providers is not None:
+            self._providers.cancel()
+
+    def run(self, document: Mapping[str, Any] | None, keys: Keys) -> Result:
+        """Run the operation on the state. Raises EngineError when it can't begin, or was abandoned."""
+        server = Server(self._port, self._parallel)
+        server.serve_engine(EngineService(self._reporter, self._control))
+        keys.verify()
+        configuration = self._stack.file.load(keys.ours)
+        decoder = Decoder(keys.state)
+        base = decoder.decode(document) if document else Snapshot()
+        encoder = Encoder(keys.ours, decoder.ciphertexts if keys.ours is keys.state else {})
+        self._hide_secrets(base, configuration)
+        run = self._assemble(base, configuration, encoder)
+        try:
+            self._perform(run, server)
+            return self._conclude(run, encoder)
+        finally:
+            self._control.stop()
+            self._control.finish()
+            run.providers.close()
+            self._starter.close()
+            server.stop()
+
+    def _assemble(self, base: Snapshot, configuration: Configuration, encoder: Encoder) -> Run:
+        self._providers = Providers(
+            self._starter,
+            self._stack.project,
+            configuration,
+            base,
+            self._reporter,
+            builtin=lambda: BuiltinClient(lambda name: other_stack_outputs(self._stack, name)),
+            preview=self._is_preview,
+        )
+        if self._control.is_cancelled:
+            self._providers.cancel()
+        return Run(
+            project=self._stack.project.name,
+            stack=self._stack.name,
+            program_directory=self._stack.project.main,
+            preview=self._is_preview,
+            parallel=self._parallel,
+            base=base,
+            configuration=configuration,
+            journal=Journal(base, None if self._is_preview else lambda snapshot: self._write(encoder, snapshot)),
+            control=self._control,
+            reporter=self._reporter,
+            providers=self._providers,
+        )
+
+    def _hide_secrets(self, base: Snapshot, configuration: Configuration) -> None:
+        for key in configuration.secret_keys:
+            self._reporter.hide(Secret(configuration.values[key]))
+        for entry in base.resources:
+            self._reporter.hide(entry.inputs)
+            self._reporter.hide(entry.outputs)
+
+    def _write(self, encoder: Encoder, snapshot: Snapshot) -> None:
+        self._stack.store.write(encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339()))
+
+    def _perform(self, run: Run, server: Server) -> None:
+        if not self._is_preview:
+            self._stack.store.keep_previous()
+        _warn_of_pending(run)
+        if self._operation in ("preview", "update"):
+            operations.update(run, server, self._starter)
+        else:
+            server.start()
+            (operations.refresh if self._operation == "refresh" else operations.destroy)(run)
+        self._control.wait_for_steps()
+        if self._control.is_abandoned:
+            run.journal.close()
+            self._starter.patience_s = ABANDONED_PATIENCE_S
+            raise CancelledError(
+                "The run was interrupted twice; what was running has been abandoned",
+                hint="what was under way is listed as pending in the state; look at it before the next run",
+            )
+
+    def _conclude(self, run: Run, encoder: Encoder) -> Result:
+        cancelled = self._control.is_cancelled
+        succeeded = not self._reporter.failures and not cancelled
+        if cancelled:
+            self._reporter.say("error", f"The {self._operation} was canceled")
+        snapshot = run.journal.snapshot()
+        if not self._is_preview:
+            run.journal.store()
+            self._record(run, encoder, snapshot, succeeded=succeeded)
+        stack = snapshot.stack_resource()
+        outputs = masked(stack.outputs) if stack else {}
+        run.providers.close()
+        self._starter.close()
+        return self._reporter.result(succeeded=succeeded, outputs=outputs, cancelled=cancelled)
+
+    def _record(self, run: Run, encoder: Encoder, snapshot: Snapshot, *, succeeded: bool) -> None:
+        history = {
+            "kind": self._operation,
+            "startTime": int(self._started_at),
+            "message": "",
+            "environment": {},
+            "config": history_config(run.configuration),
+            "version": 0,
+            "result": "succeeded" if succeeded else "failed",
+            "endTime": int(time.time()),
+            "resourceChanges": self._reporter.changes,
+        }
+        checkpoint = encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339())
+        self._stack.store.record(history, checkpoint)
+
+
+def history_config(configuration: Configuration) -> dict[str, Any]:
+    """Return the configuration as the history keeps it: objects as JSON text, secrets encrypted."""
+    result: dict[str, Any] = {}
+    for key, value in configuration.stored.items():
+        if key not in configuration.secret_keys:
+            result[key] = {"value": configuration.values[key], "secret": False}
+        elif isinstance(value, dict) and set(value) == {"secure"}:
+            result[key] = {"value": value["secure"], "secret": True}
+        else:
+            result[key] = {"value": json.dumps(value), "secret": True, "object": True}
+    return result
+
+
+def _warn_of_pending(run: Run) -> None:
+    if run.base.pending:
+        lines = [f"  * {item.resource.urn}, interrupted while {item.type}" for item in run.base.pending]
+        run.reporter.say(
+            "warning",
+            "The last run was cut short; these resources are in an unknown state:\n" + "\n".join(lines),
+        )
