@@ -111,17 +111,27 @@ def launch(home: Path, say: Callable[[str], None], machines: str, rate_limit: st
         *("--machines", machines, "--rate-limit", rate_limit),
     ]
     server = detach(command, log)
+    if machines == "docker":
+        from localcloud.digitalocean.machinery import fill_registry  # noqa: PLC0415 - see above
+
+        fill_registry(home, say)
+    info = await_answer(home, server)
+    if info is None:
+        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
+        raise CloudError(f"The local cloud's server did not start:\n{tail}\n  next: less {log}")
+    say(f"cloud: answering at {info.http}")
+    return info
+
+
+def await_answer(home: Path, server: ProcessIdentity) -> CloudInfo | None:
+    """Return the cloud as soon as its server answers, or None when the server ended or took too long."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         info = find(home)
-        if info:
-            say(f"cloud: answering at {info.http}")
+        if info or not server.is_running:
             return info
-        if not server.is_running:
-            break
         time.sleep(0.02)
-    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
-    raise CloudError(f"The local cloud's server did not start:\n{tail}\n  next: less {log}")
+    return None
 
 
 def find(home: Path) -> CloudInfo | None:
@@ -163,11 +173,13 @@ def stop(home: Path) -> bool:
 
 def reset(home: Path) -> None:
     """Stop the cloud and remove all it ever made: droplets, volumes, networks, snapshots, repositories, state."""
+    from localcloud.digitalocean.claims import release  # noqa: PLC0415 - not needed to find a running cloud
     from localcloud.digitalocean.machinery import machines_of  # noqa: PLC0415 - loads the Docker client
 
     stop(home)
     machines_of(home).sweep()
     shutil.rmtree(home / "cloud", ignore_errors=True)
+    release(home.resolve())
 
 
 def publish(home: Path, directory: Path, name: str, branch: str) -> str:

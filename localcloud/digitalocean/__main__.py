@@ -123,6 +123,7 @@ def real(home: Path, sockets: Sockets) -> Hardware:
     from localcloud.hosting.git import application  # noqa: PLC0415 - the same
 
     machines = machines_of(home, git_port=sockets.git_port)
+    machines.watch()
     return Hardware(machines, bootable, claim(home), application(home / "cloud" / "git"))
 
 

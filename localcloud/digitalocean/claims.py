@@ -6,7 +6,7 @@ long as the home holds a state: droplets keep their addresses while the server i
 
 from __future__ import annotations
 
-__all__ = ["MOST_CLOUDS", "claim"]
+__all__ = ["MOST_CLOUDS", "claim", "release"]
 
 import fcntl
 import os
@@ -24,6 +24,14 @@ def claim(home: Path, shared: Path = SHARED) -> int:
 
     Raises RuntimeError when every number is held by another cloud.
     """
+    while True:
+        # The last cloud to go takes the folder with it, perhaps right under this one: then it is made again.
+        with suppress(FileNotFoundError):
+            return claim_in(shared, home)
+
+
+def claim_in(shared: Path, home: Path) -> int:
+    """Claim in the folder as it is; FileNotFoundError when it is taken away meanwhile."""
     with suppress(FileExistsError):
         shared.mkdir()
         shared.chmod(EVERYONE)
@@ -58,3 +66,14 @@ def take(shared: Path, home: Path, holders: dict[int, Path | None]) -> int:
                 link.symlink_to(home)
                 return number
     raise RuntimeError(f"All {MOST_CLOUDS} address blocks are taken; see {shared}")
+
+
+def release(home: Path, shared: Path = SHARED) -> None:
+    """Give up what a home holds, and the folder when nobody holds anything."""
+    for number in range(MOST_CLOUDS):
+        link = shared / str(number)
+        with suppress(OSError):
+            if link.readlink() == home:
+                link.unlink()
+    with suppress(OSError):
+        shared.rmdir()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.digitalocean.claims import MOST_CLOUDS, claim
+from localcloud.digitalocean.claims import MOST_CLOUDS, claim, release
 from localcloud.processes import ProcessIdentity, end
 from localcloud.publishing import PublishingError, git, publish
 
@@ -140,6 +140,11 @@ def test_clouds_on_one_machine_hand_out_different_addresses(tmp_path: Path) -> N
     (one / "cloud" / "state.sqlite").unlink()
     assert claim(home_of(tmp_path / "three"), shared) == 0
     assert claim(two, shared) == 1
+    release(two, shared)
+    assert claim(home_of(tmp_path / "four"), shared) == 1
+    for name in ("three", "four"):
+        release(tmp_path / name, shared)
+    assert not shared.exists()
 
 
 def test_a_machine_full_of_clouds_says_so(tmp_path: Path) -> None:
