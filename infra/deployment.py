@@ -64,7 +64,7 @@ class Environment:
     values: dict[str, Any]
     """What stands in the env file; texts may still name secrets."""
     variables: dict[str, str]
-    """What only compose reads: the release's tag and the volume's place. The env file stays the same across releases."""
+    """What only compose reads: the release's tag, the volume's place. The env file stays the same across releases."""
 
     @classmethod
     def of(cls, settings: Settings, *, commit: str, volume_path: str) -> Environment:

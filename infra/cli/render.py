@@ -11,7 +11,7 @@ from infra.cli.progress import kind_of
 from localcloud.engine.events import PHYSICAL_HALVES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from localcloud.engine import Result
     from localcloud.engine.events import PropertyDiff, Step
@@ -27,13 +27,14 @@ def changed_steps(result: Result) -> list[Step]:
     return [step for step in result.steps if step.op not in QUIET and step.op not in PHYSICAL_HALVES]
 
 
-def explain(result: Result) -> list[str]:
-    """Describe each change, with the properties that differ."""
+def explain(result: Result, drift: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Describe each change, with the properties that differ and, by urn, what the last refresh had found."""
     lines: list[str] = []
     for step in changed_steps(result):
         lines.append(f"{SIGNS.get(step.op, '?')} {step.op:<8} {step.name} ({kind_of(step.type)})")
         if step.op != "create":
             lines += [f"      {line}" for line in _properties(step.diff)]
+            lines += [f"      drift: {found}" for found in (drift or {}).get(step.urn, ())]
     return lines
 
 

@@ -100,14 +100,14 @@ class Session:
         """Start the local cloud for a stack that lives on it, and publish what its settings name."""
         if not self.is_local:
             return
-        from localcloud import cloud  # noqa: PLC0415 - only local stacks need it
+        from infra.cli.publishing import publish_changed  # noqa: PLC0415 - only local stacks need it
+        from localcloud import cloud  # noqa: PLC0415 - as above
 
         try:
             info = cloud.start(self.home, self.console.say)
             self._cloud_environment = dict(info.environment)
             self._driver = None  # one that was asked before knows nothing of this cloud
-            for name, directory in self.facts.publish.items():
-                cloud.publish(self.home, self.root / directory, name, self.facts.branch)
+            publish_changed(self.home, self.root, self.facts)
         except cloud.CloudError as error:
             raise GreenroomError(str(error)) from error
 

@@ -33,7 +33,7 @@ def preview(session: Session, *, expect_no_changes: bool) -> int:
     if session.as_json:
         session.console.document(document_of("preview", session.stack, result))
     else:
-        for line in explain(result):
+        for line in explain(result, _known_drift(session, result)):
             session.console.data(line)
         session.console.say(f"{session.stack}: {summary(result)}")
     if result.succeeded and expect_no_changes and changed_steps(result):
@@ -117,6 +117,14 @@ def destroy(session: Session) -> int:
     session.console.say(f"{session.stack}: {summary(result)}")
     _document(session, "destroy", result)
     return _status(session, result)
+
+
+def _known_drift(session: Session, result: Result) -> dict[str, list[str]]:
+    """Recall what the last refresh found on the host, for updates that no changed input explains."""
+    silent = {step.urn for step in changed_steps(result) if step.op == "update" and not step.diff}
+    if not silent:
+        return {}
+    return {each.urn: each.outputs.get("drift") or [] for each in session.driver.resources() if each.urn in silent}
 
 
 def _plan(session: Session) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from infra.cloud.first_boot import BootstrapTemplate
+from infra.bootstrap import BootstrapTemplate
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names

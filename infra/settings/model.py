@@ -70,7 +70,7 @@ Scalar = str | int | float | bool
 class Model(BaseModel):
     """What all settings have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, defer_build=True)
 
 
 class DropletSettings(Model):

@@ -4,6 +4,9 @@ A droplet reads its user data once. Were the template an input of the droplet, e
 were it ignored, nobody would learn that the droplet runs from an older one. So the user data is frozen with the
 droplet's generation, and this resource carries the template's digest: `preview` shows an update here, `up` records it
 with a warning, and only a raised `droplet.generation` replaces the droplet.
+
+It stands outside `infra.cloud` because the dynamic provider's process imports the package of every provider class, and
+`infra.cloud` would bring the whole DigitalOcean SDK with it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-TEMPLATE = Path(__file__).parents[2] / "templates" / "cloud-init.yaml.j2"
+TEMPLATE = Path(__file__).parents[1] / "templates" / "cloud-init.yaml.j2"
 
 
 def template_digest(path: Path = TEMPLATE) -> str:
