@@ -101,7 +101,13 @@ class SecretsManager:
     def verify(self) -> None:
         """Wait for the key and check it. Raises PassphraseError when the passphrase is not this stack's."""
         self._ready_key()
-        if self._salt is not None and self.decrypt(self._salt.proof) != PROOF:
+        if self._salt is None:
+            return
+        try:
+            is_right = self.decrypt(self._salt.proof) == PROOF
+        except PassphraseError:
+            is_right = False
+        if not is_right:
             raise PassphraseError("The passphrase is not the one this stack was made with", hint=_HINT)
 
     def encrypt(self, text: str) -> str:
