@@ -53,7 +53,8 @@ class TestPulumiYaml:
 
 class TestTheStackFile:
     def test_scalars_become_strings_and_structures_compact_json(self, tmp_path: Path) -> None:
-        text = "config:\n  t: true\n  i: 42\n  f: 1.5\n  s: text\n  d: 2026-01-01\n  m: {b: [1, {c: é}], a: null}\n  x:y: z\n"
+        scalars = "  t: true\n  i: 42\n  f: 1.5\n  s: text\n  d: 2026-01-01\n"
+        text = f"config:\n{scalars}  m: {{b: [1, {{c: é}}], a: null}}\n  x:y: z\n"
         assert stack_file(tmp_path, text).load(MANAGER).values == {
             "demo:t": "true",
             "demo:i": "42",
@@ -66,7 +67,8 @@ class TestTheStackFile:
 
     def test_one_secure_leaf_makes_the_key_secret(self, tmp_path: Path) -> None:
         sealed = MANAGER.encrypt("hush")
-XX
+        block = f"  m: {{a: [{{secure: '{sealed}'}}]}}\n  p: {{secure: '{sealed}'}}\n  o: 1\n"
+        file = stack_file(tmp_path, f"config:\n{block}")
         found = file.load(MANAGER)
         assert found.values["demo:m"] == '{"a":["hush"]}'
         assert found.values["demo:p"] == "hush"
