@@ -1,0 +1,1 @@
+"""Greenroom: staging environments that provision, prove and heal themselves."""

@@ -37,6 +37,18 @@ class StackFacts:
     publish: dict[str, str]
     environment_secrets: dict[str, int]
     """Secrets that the environment has to give, with the shortest length believed."""
+    unset_secrets: dict[str, int]
+    """Secrets that the stack file has to hold and does not, likewise."""
+
+    def require_secrets(self) -> None:
+        """Raise one ConfigurationError that names every secret nobody has given; called before a run."""
+        from infra.secret import ConfigSource, EnvironmentSource, SecretSource, gather  # noqa: PLC0415 - rarely wanted
+
+        sources: dict[str, SecretSource] = {
+            **dict.fromkeys(self.unset_secrets, ConfigSource(self.stack, {})),
+            **dict.fromkeys(self.environment_secrets, EnvironmentSource(os.environ)),
+        }
+        gather({**self.unset_secrets, **self.environment_secrets}, sources)
 
 
 def check_stack(root: Path, stack: str, home: Path) -> StackFacts:
@@ -54,11 +66,6 @@ def check_stack(root: Path, stack: str, home: Path) -> StackFacts:
         temporary = cache.with_suffix(".new")
         temporary.write_text(json.dumps({"digest": digest, "facts": asdict(facts)}), encoding="utf-8")
         temporary.replace(cache)
-    if facts.environment_secrets:
-        from infra.secret import EnvironmentSource, gather  # noqa: PLC0415 - only stacks that have such secrets
-
-        source = EnvironmentSource(os.environ)
-        gather(facts.environment_secrets, dict.fromkeys(facts.environment_secrets, source))
     return facts
 
 
@@ -81,10 +88,16 @@ def _recall(cache: Path, digest: str) -> StackFacts | None:
 
 
 def _judge(root: Path, path: Path, stack: str) -> StackFacts:
-    from infra.settings import load_file  # noqa: PLC0415 - loads pydantic
+    from infra.settings import load_file, written_secrets  # noqa: PLC0415 - loads pydantic
 
     settings = load_file(path, root=root)
     given = {name: each.min_length for name, each in settings.secrets.items() if each.source == "environment"}
+    written = written_secrets(path)
+    unset = {
+        name: each.min_length
+        for name, each in settings.secrets.items()
+        if each.source == "config" and name not in written
+    }
     return StackFacts(
         stack=stack,
         cloud=settings.cloud,
@@ -97,4 +110,5 @@ def _judge(root: Path, path: Path, stack: str) -> StackFacts:
         acceptance=settings.acceptance,
         publish=dict(settings.local_cloud.publish) if settings.local_cloud else {},
         environment_secrets=given,
+        unset_secrets=unset,
     )

@@ -26,7 +26,8 @@ FAILED, STEP_FAILED, UNEXPECTED, CANCELLED = 1, 4, 7, 8
 @with_session()
 def preview(session: Session, *, expect_no_changes: bool) -> int:
     """Show what `up` would change, down to the property; changes nothing."""
-    _ = session.facts
+    if (facts := session.facts).environment_secrets or facts.unset_secrets:
+        facts.require_secrets()
     session.open_cloud()
     with Progress(session.console, verb="preview") as progress:
         result = session.run(session.driver.preview, progress)
@@ -46,7 +47,8 @@ def preview(session: Session, *, expect_no_changes: bool) -> int:
 @with_session()
 def up(session: Session, *, skip_verify: bool) -> int:
     """Make the stack what its settings say; a run that changed something is proved at once."""
-    _ = session.facts
+    if (facts := session.facts).environment_secrets or facts.unset_secrets:
+        facts.require_secrets()
     session.open_cloud()
     expected = session.expected_steps() or _plan(session)
     with Progress(session.console, expected=expected, verb="up") as progress:

@@ -6,7 +6,7 @@ same model and the same errors, with the file and the line.
 
 from __future__ import annotations
 
-__all__ = ["PROJECT", "Settings", "load_config", "load_file"]
+__all__ = ["PROJECT", "Settings", "load_config", "load_file", "written_secrets"]
 
-from infra.settings.load import PROJECT, load_config, load_file
+from infra.settings.load import PROJECT, load_config, load_file, written_secrets
 from infra.settings.model import Settings

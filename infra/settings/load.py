@@ -6,7 +6,7 @@ and are looked at in `infra.secret`. Here it is only checked that each is declar
 
 from __future__ import annotations
 
-__all__ = ["PROJECT", "load_config", "load_file"]
+__all__ = ["PROJECT", "load_config", "load_file", "written_secrets"]
 
 import json
 from typing import TYPE_CHECKING, Any, cast
@@ -55,6 +55,12 @@ def load_file(path: FilePath, *, root: FilePath) -> Settings:
         return document.where(("config",))
 
     return _validate(values, set(secrets), where, root, problems)
+
+
+def written_secrets(path: FilePath) -> set[str]:
+    """Name the secrets that a stack file holds; their values stay encrypted."""
+    document = read_document(path.name, path.read_bytes())
+    return {name for name in _own_values(document) if SECRET_NAME.fullmatch(name)}
 
 
 def load_config(config: Mapping[str, Any], *, stack: str, root: FilePath) -> Settings:

@@ -143,13 +143,19 @@ def test_a_damaged_verdict_is_made_again(project: Path) -> None:
     assert check_stack(project, "local", home) == first
 
 
-def test_secrets_of_the_environment_are_asked_for_every_time(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spoil(project, "local", "RESEND_API_KEY: {source: generated}", "RESEND_API_KEY: {source: environment}")
-    monkeypatch.setenv("RESEND_API_KEY", "re_0123456789")
-    assert check_stack(project, "local", project / "home").environment_secrets == {"RESEND_API_KEY": 8}
-    monkeypatch.setenv("RESEND_API_KEY", "<CHANGE_ME>")
-    with pytest.raises(ConfigurationError, match="RESEND_API_KEY"):
-        check_stack(project, "local", project / "home")
+def test_missing_secrets_exit_2_and_are_all_named_before_anything_is_touched(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(project, "staging", "ZOHO_CLIENT_ID: {source: config", "ZOHO_CLIENT_ID: {source: environment")
+    monkeypatch.setenv("ZOHO_CLIENT_ID", "<CHANGE_ME_canary>")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a-test-passphrase")
+    for verb in ("preview", "up"):
+        assert run([verb, "-s", "staging"]) == 2
+        said = capsys.readouterr().err
+        for name in ("RESEND_API_KEY", "ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN"):
+            assert name in said
+        assert "canary" not in said
+    assert not (project / "home" / ".pulumi").exists()
 
 
 def test_every_verb_has_help_and_loads() -> None:
@@ -171,7 +177,6 @@ def test_the_command_line_loads_in_no_time() -> None:
         "paramiko",
         "grpc",
         "docker",
-        "yaml",
         "jinja2",
     }
     assert not heavy & loaded
