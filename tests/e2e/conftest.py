@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A clean desk on a machine that can boot droplets; whatever happens, nothing of it is left behind."""
-    if os.geteuid() != 0 and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+    if os.geteuid() != 0 and not os.access("/var/run/docker.sock", os.W_OK):
         pytest.skip("no Docker engine answers, and only root can start one")
     desk = Desk(tmp_path_factory.mktemp("desk"))
     yield desk
