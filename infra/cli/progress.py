@@ -76,6 +76,7 @@ class Progress:
         self._console, self._expected, self._verb = console, expected, verb
         self._running: dict[str, tuple[Step, float, float]] = {}
         self._finished = 0
+        self._errors: list[str] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._began = time.monotonic()
@@ -85,10 +86,13 @@ class Progress:
         self._ticker.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         self._ticker.join()
         self._console.status("")
+        if kind is None:  # a typed error says the same once more, and better
+            for text in self._errors:
+                self._console.say(self._console.style(text, "red"))
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -128,8 +132,10 @@ class Progress:
         if event.severity == "debug":
             return
         text = essence(event.message)
-        if event.severity in {"warning", "error"}:
-            self._console.say(self._console.style(text, "red" if event.severity == "error" else "yellow"))
+        if event.severity == "error":
+            self._errors.append(text)
+        elif event.severity == "warning":
+            self._console.say(self._console.style(text, "yellow"))
         elif text:
             self._console.say(self._console.style("\n".join(f"        {line}" for line in text.splitlines()), "dim"))
 
