@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from localcloud.machines.spec import DropletPolicy, NetworkPlan, PublicAddress, Rule
 
 EVERY_PORT = (1, 65535)
-RESERVED = "127.0.20.0/24"
-"""Reserved addresses: one that is assigned to no droplet must not reach what this machine itself listens on."""
+PUBLIC_KINDS = (10, 20)
+"""Third number of a droplet's and of a reserved address; the second tells the clouds of one machine apart."""
 # (table, built-in chain, what ours is called): where packets enter our chains.
 _JUMPS = (
     ("nat", "PREROUTING", "SERVICES"),
@@ -60,7 +60,7 @@ def apply_script(
     filtering = [
         *_machine(bridges, services),
         "CLOUD -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
-        f"CLOUD -d {RESERVED} -j REJECT --reject-with icmp-host-unreachable",
+        *_nobody(plan.addresses),
         *(line for policy in plan.firewalls for line in _policy(policy, inside.get(policy.droplet_id, ""))),
     ]
     lines = ["set -eu"]
@@ -113,6 +113,14 @@ def _services(bridges: Sequence[Bridge], services: Mapping[int, int]) -> Iterato
 def _public(addresses: Sequence[PublicAddress]) -> Iterator[str]:
     for item in addresses:
         yield f"PUBLIC -d {_address(item.address)} -j DNAT --to-destination {_address(item.private_ipv4)}"
+
+
+def _nobody(addresses: Sequence[PublicAddress]) -> Iterator[str]:
+    """Refuse the cloud's addresses that lead to no droplet: they must not reach what this machine itself listens on."""
+    blocks = {_address(item.address).split(".")[1] for item in addresses}
+    for block in sorted(blocks):
+        for kind in PUBLIC_KINDS:
+            yield f"CLOUD -d 127.{block}.{kind}.0/24 -j REJECT --reject-with icmp-host-unreachable"
 
 
 def _return(bridges: Sequence[Bridge]) -> Iterator[str]:

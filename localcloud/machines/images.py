@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from localcloud.machines.recipes import Image
 
+STAGE = "greenroom.stage"
+"""On what a recipe only builds to copy from."""
 SERVED = {image.official: image.reference for image in recipes.IMAGES if image.official}
 """What the registry serves: official name -> local reference."""
 
@@ -87,6 +89,8 @@ def _build(wanted: list[Image], surroundings: Surroundings, say: Callable[[str],
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="images") as pool:
         for finished in [pool.submit(chain, base) for base in recipes.BASES]:
             finished.result()
+    for label in (RECIPE, STAGE):
+        client().images.prune(filters={"dangling": True, "label": [label]})
     say(f"images: all built in {time.monotonic() - started:.0f} s")
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BOOT_S = 90.0
 PROBE_S = 2.0
 RUN = os.getpid() % 200
+BLOCK = 201
 
 
 @dataclass
@@ -37,7 +38,7 @@ class MachineLab:
                 subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
 
     def address(self, number: int) -> str:
-        return f"127.0.10.{200 + number}"
+        return f"127.{BLOCK}.10.{number}"
 
     def private(self, number: int) -> str:
         return f"10.98.{RUN}.{number + 1}"

@@ -70,6 +70,13 @@ def test_a_policy_lets_through_what_it_names(inbound: tuple[Rule, ...] | None, e
     ] == expected
 
 
+def test_addresses_of_the_cloud_that_lead_nowhere_are_refused() -> None:
+    found = rules(NetworkPlan((PublicAddress("127.3.10.5", 5, "10.9.0.5"),)))
+    assert [line for line in found if "REJECT" in line] == [
+        f"CLOUD -d 127.3.{kind}.0/24 -j REJECT --reject-with icmp-host-unreachable" for kind in (10, 20)
+    ]
+
+
 def test_a_policy_for_a_droplet_that_is_not_there_yet_waits() -> None:
     assert rules(NetworkPlan((), (DropletPolicy(9, ()),)), private={}) == rules(NetworkPlan(), private={})
 
