@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pulumi import Input, Output, ResourceOptions
 
 _BUILD_S = 1500.0
+_RELEASES = 3
+"""How many releases' images stay on the host, to go back to."""
 
 
 class ImagesProvider(HostProvider):
@@ -26,17 +28,17 @@ class ImagesProvider(HostProvider):
     subject = "images"
     phase = "build"
     timeout_s = 1800.0
-    withheld = ("release",)
+    withheld = ("release", "earlier")
 
     def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
         """Remember what the same release's tags stood for: another image under one of them is not it."""
         same = bool(olds) and (olds["commit"], olds["mode"]) == (spec["commit"], spec["mode"])
         same = same and olds["connection"]["machine"] == spec["connection"]["machine"]
-        return {**spec, "release": olds["recorded"]["images"] if same else {}}
+        return {**spec, "release": olds["recorded"]["images"] if same else {}, "earlier": olds.get("built", [])}
 
     def verified(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Take what has just been built or pulled for what it is."""
-        return {**spec, "release": {}}
+        return {**spec, "release": {}, "earlier": []}
 
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask compose when there is something to do; for looking only, ask the engine."""
@@ -63,15 +65,18 @@ class ImagesProvider(HostProvider):
             pulls, builds = [*pulls, *builds], []
         if pulls:
             steps.append(_compose(workload, ["pull", "--quiet", *pulls], "IMAGE_PULL_FAILED"))
-        return [acts.together(steps)] if len(steps) > 1 else steps
+        steps = [acts.together(steps)] if len(steps) > 1 else steps
+        surplus, _ = _kept(spec, stack)
+        if surplus:
+            steps.append(acts.remove_images(f"images of old releases: {', '.join(surplus)}", surplus))
+        return steps
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the id behind each reference."""
         if "present" in facts:
             return {"images": facts["present"]}
-        stack = facts["stack"]
-        built = compose.references(stack, built=spec["mode"] == "build")
-        return {"images": stack["images"], "built": built if spec["mode"] == "build" else []}
+        _, built = _kept(spec, facts["stack"])
+        return {"images": facts["stack"]["images"], "built": built}
 
     def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
         """Remove the images that were built here."""
@@ -102,6 +107,14 @@ class Images(Resource, module="greenroom", name="Images"):
             "built": None,
         }
         super().__init__(ImagesProvider(), name, props, opts)
+
+
+def _kept(spec: dict[str, Any], stack: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the references that are too old to keep, and those to keep, newest last."""
+    own = compose.references(stack, built=True) if spec["mode"] == "build" else []
+    every = [*(each for each in spec["earlier"] if each not in own), *own]
+    surplus = max(0, len(every) - _RELEASES * max(1, len(own)))
+    return every[:surplus], every[surplus:]
 
 
 def _compose(workload: dict[str, Any], words: list[str], code: str, *flags: str) -> acts.Act:

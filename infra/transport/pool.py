@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.transport.link import Link
 
 RETRY_PAUSE_S = 0.25
-REMEMBER_FAILURE_S = 5.0
+REMEMBER_FAILURE_S = 60.0
 
 
 class Pool:

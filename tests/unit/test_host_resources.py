@@ -108,7 +108,7 @@ STACK_FACT = {
     "containers": {"app": RUNNING, "db": {**RUNNING, "image": "db:1", "image_id": "sha256:d", "config": "c2"}},
 }
 STACK = {"connection": REACH, "workload": WORKLOAD, "commit": COMMIT, "environment": "e", "timeout_s": 60.0}
-IMAGES = {"connection": REACH, "workload": WORKLOAD, "commit": COMMIT, "mode": "build", "release": {}}
+IMAGES = {"connection": REACH, "workload": WORKLOAD, "commit": COMMIT, "mode": "build", "release": {}, "earlier": []}
 MIGRATIONS = {
     "connection": REACH,
     "workload": WORKLOAD,
@@ -522,3 +522,13 @@ def test_a_recorded_host_key_stays_on_record_without_asking_the_host() -> None:
     outs = HostKeyProvider().update("id", olds, news).outs or {}
     assert outs["public_key"] == "ssh-ed25519 B"
     assert outs["connection"]["private_key"] == "another login"
+
+
+def test_images_of_the_last_three_releases_stay() -> None:
+    earlier = ["app:1", "app:2", "app:3"]
+    spec = {**IMAGES, "earlier": earlier}
+
+    (act,) = ImagesProvider().plan(spec, {"stack": STACK_FACT})
+    assert act.wire["references"] == ["app:1"]
+    assert ImagesProvider().outputs(spec, {"stack": STACK_FACT})["built"] == ["app:2", "app:3", "app:t"]
+    assert ImagesProvider().plan(ImagesProvider().verified(spec), {"stack": STACK_FACT}) == []

@@ -47,6 +47,7 @@ class _Watch:
         self._begun = time.monotonic()
         self._ids: dict[str, str] = {}
         self._restarts: dict[str, int] = {}
+        self._probed: dict[str, str] = {}
         self._starting: dict[str, Future[bytes]] = {}
         self._running_since: dict[str, float] = {}
         self._ready: set[str] = set()
@@ -54,6 +55,7 @@ class _Watch:
             service = container["Config"]["Labels"]["com.docker.compose.service"]
             self._ids[service] = container["Id"]
             self._restarts[service] = container["RestartCount"]
+            self._probed[service] = _last_probe_at(container)
         for service in self._services:
             if service not in self._ids:
                 raise ActFailure("SERVICE_MISSING", f"start {service}", None, "its container was never created")
@@ -82,8 +84,9 @@ class _Watch:
             self._look_running(service, container, health)
         elif starting is None:
             if status != "restarting" and self._may_start(service):
-                self._report.say(f"starting {service}")
-                self._starting[service] = pool.submit(self._start, service)
+                verb = "unpause" if status == "paused" else "start"
+                self._report.say(f"{verb} {service}")
+                self._starting[service] = pool.submit(self._call, service, verb)
             elif status == "restarting":
                 raise self._failure("SERVICE_CRASHED", service, state["ExitCode"])
         elif starting.done():
@@ -92,7 +95,8 @@ class _Watch:
     def _look_running(self, service: str, container: dict[str, Any], health: str) -> None:
         if container["RestartCount"] > self._restarts[service]:
             raise self._failure("SERVICE_CRASHED", service, container["State"]["ExitCode"])
-        if health == "unhealthy":
+        # A verdict from before this step (a container that was paused) is not about what it did.
+        if health == "unhealthy" and _last_probe_at(container) != self._probed[service]:
             raise self._failure("SERVICE_UNHEALTHY", service, None, _last_probe(container))
         if _cannot_probe(container):
             raise self._failure("SERVICE_UNHEALTHY", service, None, _last_probe(container))
@@ -117,8 +121,8 @@ class _Watch:
                 return False
         return True
 
-    def _start(self, service: str) -> bytes:
-        return self._engine.call("POST", f"/containers/{self._ids[service]}/start", timeout_s=120)
+    def _call(self, service: str, verb: str) -> bytes:
+        return self._engine.call("POST", f"/containers/{self._ids[service]}/{verb}", timeout_s=120)
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._begun:.1f} s"
@@ -138,6 +142,11 @@ def _cannot_probe(container: dict[str, Any]) -> bool:
     last = (container["State"].get("Health") or {}).get("Log") or []
     broken = [probe for probe in last[-_HOPELESS:] if probe["Output"].startswith("OCI runtime exec failed")]
     return len(broken) == _HOPELESS
+
+
+def _last_probe_at(container: dict[str, Any]) -> str:
+    probes = (container["State"].get("Health") or {}).get("Log") or []
+    return str(probes[-1]["Start"]) if probes else ""
 
 
 def _last_probe(container: dict[str, Any]) -> str:
