@@ -12,7 +12,7 @@ import docker.errors
 import pytest
 from machinelab import BLOCK, MachineLab, reachable
 
-from localcloud.machines import DropletPolicy, MachineError, PublicAddress, Rule, VolumeMount, images
+from localcloud.machines import DropletPolicy, MachineError, PublicAddress, Rule, VolumeMount, images, privilege
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +175,21 @@ def test_volumes_come_and_go_while_the_droplet_runs(lab: MachineLab, web: str) -
     lab.machines.detach(1, extra)
     lab.machines.delete_volume(extra.volume_id)
     lab.machines.delete_volume(extra.volume_id)
+
+
+def test_a_member_of_the_docker_group_needs_no_root(lab: MachineLab, web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same acts on the kernel, through a helper container."""
+    monkeypatch.setattr(privilege.os, "geteuid", lambda: 1000)
+    extra = VolumeMount("vol-4", "lent")
+    lab.machines.create_volume(extra.volume_id, 1)
+    lab.machines.attach(1, extra)
+    assert lab.ssh(web, "mountpoint -q /mnt/lent && echo mounted") == "mounted"
+    lab.machines.detach(1, extra)
+    lab.machines.delete_volume(extra.volume_id)
+    lab.plan(1, firewalls=(DropletPolicy(1, ()),))
+    assert not reachable(web, 22)
+    lab.plan(1)
+    assert reachable(web, 22)
 
 
 def test_a_reserved_address_moves_and_a_volume_outlives_its_droplet(lab: MachineLab) -> None:
