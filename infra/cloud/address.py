@@ -7,7 +7,8 @@ __all__ = ["Name", "PublicAddress"]
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_digitalocean as digitalocean
+
+from infra.cloud import resources
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -18,14 +19,14 @@ TTL_S = 300
 class PublicAddress(pulumi.ComponentResource):
     """A reserved IP, the account's own or one of the stack's, assigned to the droplet."""
 
-    def __init__(self, settings: Settings, droplet: digitalocean.Droplet, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, settings: Settings, droplet: resources.Droplet, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:PublicAddress", "public-address", None, opts)
         self.urn_in_account: pulumi.Output[str] | None = None
         address: pulumi.Input[str]
         if settings.droplet.reserved_ip:
             address = settings.droplet.reserved_ip
         else:
-            reserved = digitalocean.ReservedIp(
+            reserved = resources.ReservedIp(
                 "reserved-ip",
                 region=settings.droplet.region,
                 opts=pulumi.ResourceOptions(
@@ -37,7 +38,7 @@ class PublicAddress(pulumi.ComponentResource):
             )
             self.urn_in_account = reserved.reserved_ip_urn
             address = reserved.ip_address
-        assignment = digitalocean.ReservedIpAssignment(
+        assignment = resources.ReservedIpAssignment(
             "assignment",
             ip_address=address,
             droplet_id=droplet.id.apply(int),
@@ -56,17 +57,17 @@ class Name(pulumi.ComponentResource):
         if settings.dns:
             zone: pulumi.Input[str] = settings.dns.zone
             if settings.dns.manage:
-                domain = digitalocean.Domain(
+                domain = resources.Domain(
                     "zone",
-                    name=settings.dns.zone,
+                    label=settings.dns.zone,
                     opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
                 )
                 zone, self.urn_in_account = domain.name, domain.domain_urn
-            digitalocean.DnsRecord(
+            resources.DnsRecord(
                 "record",
                 domain=zone,
                 type="A",
-                name=settings.domain.removesuffix(settings.dns.zone).rstrip(".") or "@",
+                label=settings.domain.removesuffix(settings.dns.zone).rstrip(".") or "@",
                 value=address,
                 ttl=TTL_S,
                 opts=pulumi.ResourceOptions(parent=self),

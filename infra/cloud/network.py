@@ -7,7 +7,8 @@ __all__ = ["OPEN_PORTS", "Firewall", "Network"]
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_digitalocean as digitalocean
+
+from infra.cloud import resources
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names
@@ -22,9 +23,9 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, names: Names, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:Network", "network", None, opts)
-        vpc = digitalocean.Vpc(
+        vpc = resources.Vpc(
             "vpc",
-            name=names.prefix,
+            label=names.prefix,
             region=settings.droplet.region,
             ip_range=settings.network.cidr,
             description=f"Private network of {names.prefix}",
@@ -40,20 +41,18 @@ class Firewall(pulumi.ComponentResource):
     def __init__(self, names: Names, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:Firewall", "firewall", None, opts)
         below = pulumi.ResourceOptions(parent=self)
-        tag = digitalocean.Tag("tag", name=names.tag, opts=below)
-        firewall = digitalocean.Firewall(
+        tag = resources.Tag("tag", label=names.tag, opts=below)
+        firewall = resources.Firewall(
             "firewall",
-            name=names.prefix,
+            label=names.prefix,
             tags=[tag.name],
             inbound_rules=[
-                digitalocean.FirewallInboundRuleArgs(protocol="tcp", port_range=str(port), source_addresses=ANYWHERE)
-                for port in OPEN_PORTS
+                {"protocol": "tcp", "port_range": str(port), "source_addresses": ANYWHERE} for port in OPEN_PORTS
             ],
             outbound_rules=[
-                digitalocean.FirewallOutboundRuleArgs(
-                    protocol=protocol, port_range=ports, destination_addresses=ANYWHERE
-                )
-                for protocol, ports in (("tcp", "1-65535"), ("udp", "1-65535"), ("icmp", None))
+                {"protocol": "tcp", "port_range": "1-65535", "destination_addresses": ANYWHERE},
+                {"protocol": "udp", "port_range": "1-65535", "destination_addresses": ANYWHERE},
+                {"protocol": "icmp", "destination_addresses": ANYWHERE},
             ],
             opts=below,
         )

@@ -7,7 +7,8 @@ __all__ = ["Alerts"]
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_digitalocean as digitalocean
+
+from infra.cloud import resources
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names
@@ -20,7 +21,7 @@ class Alerts(pulumi.ComponentResource):
     """CPU, memory and disk alerts by mail."""
 
     def __init__(
-        self, names: Names, settings: Settings, droplet: digitalocean.Droplet, opts: pulumi.ResourceOptions
+        self, names: Names, settings: Settings, droplet: resources.Droplet, opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("greenroom:cloud:Alerts", "alerts", None, opts)
         limits = {
@@ -29,7 +30,7 @@ class Alerts(pulumi.ComponentResource):
             "disk": ("disk_utilization_percent", settings.alerts.disk_percent),
         }
         for what, (metric, percent) in limits.items():
-            digitalocean.MonitorAlert(
+            resources.MonitorAlert(
                 what,
                 type=f"v1/insights/droplet/{metric}",
                 compare="GreaterThan",
@@ -37,7 +38,7 @@ class Alerts(pulumi.ComponentResource):
                 window=WINDOW,
                 enabled=True,
                 entities=[droplet.id],
-                alerts=digitalocean.MonitorAlertAlertsArgs(emails=list(settings.alerts.email)),
+                alerts={"emails": list(settings.alerts.email)},
                 description=f"{names.prefix}: {what} above {percent} %",
                 opts=pulumi.ResourceOptions(parent=self),
             )
