@@ -221,12 +221,12 @@ class Executor:
         pending: PendingOperation | None = None
         if new.id != values.UNKNOWN_STRING:
             with self._pending("reading", new) as pending:
-                identity, inputs, outputs = self._client(new).read(
+                identity, _, outputs = self._client(new).read(
                     identify(new), new.id, inputs=new.inputs, properties=new.inputs
                 )
                 if not identity:
                     raise StepFailed(f"resource {new.id!r} does not exist")
-            new.id, new.inputs = identity, inputs
+            new.id = identity
             new.outputs = planning.settled(new, outputs)
         self._run.reporter.hide(new.outputs)
         self._record(action, new, pending)
