@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pulumi import Input, ResourceOptions
 
 PACKAGES = ("ca-certificates", "caddy", "docker.io", "docker-cli", "docker-compose", "git")
-_UNITS = ("docker.service", "caddy.service")
+_UNITS = ("docker.service",)
 _BOOTED = ("done", "disabled", "absent")
 _GROUP = "docker"
 _APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]

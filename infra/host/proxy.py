@@ -53,11 +53,14 @@ class ProxyProvider(HostProvider):
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Validate beside, swap, reload; restart where no admin socket listens yet."""
         differs = facts["file"]["digest"] != spec["expected"]
-        is_active = facts["units"][_UNIT]["active"] == "active"
-        if not differs and is_active and facts["socket"]["exists"]:
+        unit = facts["units"][_UNIT]
+        is_active, is_enabled = unit["active"] == "active", unit["enabled"] == "enabled"
+        if not differs and is_active and is_enabled and facts["socket"]["exists"]:
             return []
-        why = "the proxy's configuration differs" if differs else "the proxy is not running with it"
+        why = "the proxy's configuration differs" if differs else "the proxy is not running, now and at every boot"
         steps: list[acts.Act] = []
+        if not is_enabled:
+            steps.append(acts.run(why, ["systemctl", "enable", _UNIT], code="PROXY_FAILED"))
         if differs:
             text = str(spec.get("text", ""))
             check = ["caddy", "validate", "--config", _NEXT, "--adapter", "caddyfile"]
@@ -85,7 +88,7 @@ class ProxyProvider(HostProvider):
         """Stop the proxy and remove its configuration."""
         del spec
         why = "the proxy is no longer wanted"
-        return [acts.run(why, ["systemctl", "stop", _UNIT], code="PROXY_FAILED"), acts.remove(why, _FILE)]
+        return [acts.run(why, ["systemctl", "disable", "--now", _UNIT], code="PROXY_FAILED"), acts.remove(why, _FILE)]
 
 
 class Proxy(Resource, module="greenroom", name="Proxy"):

@@ -91,7 +91,7 @@ class Lab:
     def refresh(self) -> dict[str, list[str]]:
         """Read every resource; return what was found to differ, by resource."""
         found: dict[str, list[str]] = {}
-        for name, provider in PROVIDERS.items():
+        for name, provider in ((name, PROVIDERS[name]) for name in PROVIDERS if name in self.state):
             outs = provider.read(name, self.state[name]).outs or {}
             self.state[name] = outs
             if outs["drift"] or not outs["reachable"]:

@@ -35,7 +35,7 @@ DRIFTS = {
         ("stack", f"docker stop -t 1 {APP}", "service app is exited"),
         (
             "images",
-            "docker tag redis:7-alpine $(docker images --format '{{.Repository}}:{{.Tag}}' hello-app)",
+            "docker tag redis:7-alpine hello-app:@TAG@",
             "is missing",
         ),
         ("proxy", "echo '# edited' >> /etc/caddy/Caddyfile", "configuration differs"),
@@ -104,7 +104,7 @@ def test_a_quiet_host_has_no_drift_however_often_it_is_asked(lab: Lab, wish: Wis
 @pytest.mark.parametrize("drifts", DRIFTS.values(), ids=DRIFTS)
 def test_changes_made_by_hand_are_named_and_mended(lab: Lab, wish: Wish, drifts: list[tuple[str, str, str]]) -> None:
     for _, script, _ in drifts:
-        lab.shell(script)
+        lab.shell(script.replace("@TAG@", f"staging-{wish.commit[:7]}"))
 
     found = lab.refresh()
     for resource, _, why in drifts:
@@ -240,6 +240,7 @@ def test_after_a_reboot_all_is_as_it_was(lab: Lab, wish: Wish) -> None:
     found: dict[str, list[str]] = {"boot": []}
     while found and time.monotonic() < deadline:
         time.sleep(1)
+        close_all()
         found = lab.refresh()
 
     assert found == {}
