@@ -81,9 +81,9 @@ class StackStore:
         if not meta.exists():
             write_atomically(meta, f"version: {LAYOUT_VERSION}\n")
 
-    def write(self, document: dict[str, Any]) -> None:
+    def write(self, document: dict[str, Any], *, readable: bool = True) -> None:
         """Replace the state, durably."""
-        write_atomically(self.path, json_document(document))
+        write_atomically(self.path, json_document(document, readable=readable))
 
     def keep_previous(self) -> None:
         """Keep the present state as `.bak`, before a run overwrites it."""

@@ -45,7 +45,9 @@ class Conductor:
         starter: Starter,
         port: int,
         parallel: int,
+        forget_pending_creates: bool,
     ) -> None:
+        self._forget_pending_creates = forget_pending_creates
         self._stack = stack
         self._operation: Operation = operation
         self._control = control
@@ -117,7 +119,9 @@ class Conductor:
             self._reporter.hide(entry.outputs)
 
     def _write(self, encoder: Encoder, snapshot: Snapshot) -> None:
-        self._stack.store.write(encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339()))
+        """Write the state between two steps; only the last state of a run is laid out for readers."""
+        document = encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339())
+        self._stack.store.write(document, readable=False)
 
     def _perform(self, run: Run, server: Server) -> None:
         if not self._is_preview:
@@ -127,7 +131,10 @@ class Conductor:
             operations.update(run, server, self._starter)
         else:
             server.start()
-            (operations.refresh if self._operation == "refresh" else operations.destroy)(run)
+            if self._operation == "destroy":
+                operations.destroy(run)
+            else:
+                operations.refresh(run, forget_pending_creates=self._forget_pending_creates)
         self._control.wait_for_steps()
         if self._control.is_abandoned:
             run.journal.close()
@@ -144,15 +151,15 @@ class Conductor:
             self._reporter.say("error", f"The {self._operation} was canceled")
         snapshot = run.journal.snapshot()
         if not self._is_preview:
-            run.journal.store()
-            self._record(run, encoder, snapshot, succeeded=succeeded)
+            self._record(encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339()), run, succeeded)
         stack = snapshot.stack_resource()
         outputs = masked(stack.outputs) if stack else {}
         run.providers.close()
         self._starter.close()
         return self._reporter.result(succeeded=succeeded, outputs=outputs, cancelled=cancelled)
 
-    def _record(self, run: Run, encoder: Encoder, snapshot: Snapshot, *, succeeded: bool) -> None:
+    def _record(self, checkpoint: dict[str, Any], run: Run, succeeded: bool) -> None:  # noqa: FBT001 - private
+        self._stack.store.write(checkpoint)
         history = {
             "kind": self._operation,
             "startTime": int(self._started_at),
@@ -164,7 +171,6 @@ class Conductor:
             "endTime": int(time.time()),
             "resourceChanges": self._reporter.changes,
         }
-        checkpoint = encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339())
         self._stack.store.record(history, checkpoint)
 
 

@@ -64,15 +64,19 @@ class Engine:
         """Run the program and make the stack what it says."""
         return self._operate("update")
 
-    def refresh(self) -> Result:
-        """Read the world into the state; the program does not run. Raises StackNotFoundError."""
-        return self._operate("refresh")
+    def refresh(self, *, forget_pending_creates: bool = False) -> Result:
+        """Read the world into the state; the program does not run. Raises StackNotFoundError.
+
+        Creates that an earlier run was cut short in stay on record, because what they made may exist, until they are
+        forgotten on purpose.
+        """
+        return self._operate("refresh", forget_pending_creates=forget_pending_creates)
 
     def destroy(self) -> Result:
         """Delete all resources of the stack; the program does not run. Raises StackNotFoundError."""
         return self._operate("destroy")
 
-    def _operate(self, operation: Operation) -> Result:
+    def _operate(self, operation: Operation, *, forget_pending_creates: bool = False) -> Result:
         self._session = Session(
             self._stack(),
             operation,
@@ -81,6 +85,7 @@ class Engine:
             on_event=self._on_event,
             python=self._python,
             parallel=self._parallel,
+            forget_pending_creates=forget_pending_creates,
         )
         return self._session.execute()
 

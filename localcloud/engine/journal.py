@@ -137,6 +137,11 @@ class Journal:
         if pending is not None and not self._is_closed:
             self._pending.remove(pending)
 
+    def forget_pending_creates(self) -> None:
+        """Take creates that an earlier run was cut short in off the record."""
+        with self._lock:
+            self._pending.clear()
+
     def set_outputs(self, entry: ResourceState, outputs: PropertyMap) -> None:
         """Replace a component's outputs; unchanged ones are not written."""
         with self._lock:
@@ -148,11 +153,6 @@ class Journal:
         """Put a refreshed entry in an old one's place, keeping its position."""
         with self._lock:
             self._replaced[old] = new
-            self._store()
-
-    def store(self) -> None:
-        """Write the state as it is; done once at the end of every run."""
-        with self._lock:
             self._store()
 
     def snapshot(self) -> Snapshot:

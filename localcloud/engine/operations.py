@@ -113,8 +113,10 @@ def _end_program(run: Run, program: Child, starter: Starter) -> None:
     _judge_exit(run, starter)
 
 
-def refresh(run: Run) -> None:
-    """Read the world into the state."""
+def refresh(run: Run, *, forget_pending_creates: bool) -> None:
+    """Read the world into the state; forget creates that were cut short, if someone has looked what became of them."""
+    if forget_pending_creates:
+        run.journal.forget_pending_creates()
     refresh_all(run)
 
 

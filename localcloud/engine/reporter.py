@@ -45,7 +45,21 @@ class Reporter:
         self._changes: dict[str, int] = {}
         self._diagnostics: list[Diagnostic] = []
         self._secrets: set[str] = set()
+        self._listener_error: Exception | None = None
         self.failures = 0
+
+    def _tell(self, event: Event) -> None:
+        """Deliver an event. A listener that raises hears no more; its error waits until the run is in order."""
+        if self._listener_error is None:
+            try:
+                self._on_event(event)
+            except Exception as error:  # noqa: BLE001 - the listener's own, raised again at the end
+                self._listener_error = error
+
+    def raise_what_the_listener_raised(self) -> None:
+        """Raise the error that ended the delivery of events, if there was one."""
+        if self._listener_error is not None:
+            raise self._listener_error
 
     @property
     def at(self) -> float:
@@ -80,7 +94,7 @@ class Reporter:
         diagnostic = Diagnostic(self.at, severity, self.redacted(message), urn)
         with self._lock:
             self._diagnostics.append(diagnostic)
-            self._on_event(diagnostic)
+            self._tell(diagnostic)
 
     def fail(self, message: str, urn: str = "") -> None:
         """Report an error; the run can't succeed any more."""
@@ -91,21 +105,21 @@ class Reporter:
     def program_started(self) -> None:
         """Tell that the program is on its way."""
         with self._lock:
-            self._on_event(ProgramStarted(self.at))
+            self._tell(ProgramStarted(self.at))
 
     def plan(self, urn: str, operation: StepOperation, diff: tuple[PropertyDiff, ...] = (), identity: str = "") -> Step:
         """Tell of a decided step and return it."""
         step = Step(urn, urns.type_of(urn), urns.name_of(urn), operation, diff, id=identity)
         if not urns.is_default_provider(urn):
             with self._lock:
-                self._on_event(StepPlanned(self.at, step))
+                self._tell(StepPlanned(self.at, step))
         return step
 
     def start(self, step: Step) -> None:
         """Tell that a step begins."""
         if not urns.is_default_provider(step.urn):
             with self._lock:
-                self._on_event(StepStarted(self.at, step))
+                self._tell(StepStarted(self.at, step))
 
     def finish(self, step: Step, *, failed: bool, began: float) -> None:
         """Record a step's end; `began` is the `at` of its start."""
@@ -116,7 +130,7 @@ class Reporter:
             self._steps.append(ended)
             if not failed and step.op not in PHYSICAL_HALVES:
                 self._changes[step.op] = self._changes.get(step.op, 0) + 1
-            self._on_event(StepFinished(self.at, ended))
+            self._tell(StepFinished(self.at, ended))
 
     def result(self, *, succeeded: bool, outputs: dict[str, Any], cancelled: bool) -> Result:
         """Return how the run ended, and tell of it."""
@@ -131,5 +145,5 @@ class Reporter:
                 seconds=self.at,
                 cancelled=cancelled,
             )
-            self._on_event(Finished(self.at, result))
+            self._tell(Finished(self.at, result))
         return result

@@ -36,7 +36,9 @@ class Session:
         on_event: Callable[[Event], None],
         python: str,
         parallel: int,
+        forget_pending_creates: bool = False,
     ) -> None:
+        self._forget_pending_creates = forget_pending_creates
         self._stack = stack
         self._operation: Operation = operation
         self._providers = providers
@@ -57,10 +59,12 @@ class Session:
         """Run the operation. Raises EngineError when it can't begin, or was abandoned."""
         lock = None if self._operation == "preview" else self._stack.store.lock()
         try:
-            return self._execute()
+            result = self._execute()
         finally:
             if lock is not None:
                 lock.release()
+        self._reporter.raise_what_the_listener_raised()
+        return result
 
     def _execute(self) -> Result:
         runs_program = self._operation in ("preview", "update")
@@ -83,6 +87,7 @@ class Session:
                 starter=starter,
                 port=port,
                 parallel=self._parallel,
+                forget_pending_creates=self._forget_pending_creates,
             )
             return self._conductor.run(document, keys)
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from localcloud.engine import planning
 from localcloud.engine.clients import Diff
 from localcloud.engine.differences import changed_paths, describe
@@ -104,3 +106,15 @@ def test_of_a_traceback_the_error_is_left() -> None:
     )
     assert without_traceback(text) == "host.StepError: it failed\n  | evidence\n  next: try again"
     assert without_traceback("plain words") == "plain words"
+
+
+def test_a_listener_that_raises_does_not_upset_the_run() -> None:
+    def listener(event: Event) -> None:
+        raise OSError(f"no {event.at:.0f}")
+
+    reporter = Reporter("update", listener)
+    reporter.say("info", "one")
+    reporter.say("info", "two")
+    assert len(reporter.result(succeeded=True, outputs={}, cancelled=False).diagnostics) == 2
+    with pytest.raises(OSError, match="no 0"):
+        reporter.raise_what_the_listener_raised()
