@@ -36,6 +36,13 @@ def test_28_a_read_resource_is_read_every_time_and_let_go(bench: Bench) -> None:
     assert bench.world.alive() == ["r-77"]
 
 
+def test_28_it_keeps_what_the_program_gave_and_what_was_found(bench: Bench) -> None:
+    bench.world.put("r-77", {"x": 5, "stamp": "found"})
+    bench.good(f'Thing("r", y=3, s=pulumi.Output.secret("{CANARY}"), opts=options(id="r-77"))')
+    assert bench.state["r"]["inputs"] == {"y": 3, "s": {"secret": CANARY}}
+    assert bench.state["r"]["outputs"] == {"x": 5, "stamp": "found"}
+
+
 def test_28_a_missing_one_is_a_failure(bench: Bench) -> None:
     report = bench.bad(FOUND)
     assert report.called("Read r")
