@@ -171,15 +171,23 @@ def stop(home: Path) -> bool:
     return True
 
 
-def reset(home: Path) -> None:
-    """Stop the cloud and remove all it ever made: droplets, volumes, networks, snapshots, repositories, state."""
+def reset(home: Path, say: Callable[[str], None] = lambda _: None, *, release_engine: bool = False) -> None:
+    """Stop the cloud and remove all it ever made: droplets, volumes, networks, snapshots, repositories, state.
+
+    Built images stay. ``release_engine`` also stops the Docker engine when it was started here and nobody uses it.
+    """
     from localcloud.digitalocean.claims import release  # noqa: PLC0415 - not needed to find a running cloud
     from localcloud.digitalocean.machinery import machines_of  # noqa: PLC0415 - loads the Docker client
+    from localcloud.machines.engine import ensure_docker, release_docker  # noqa: PLC0415 - the same
 
     stop(home)
-    machines_of(home).sweep()
-    shutil.rmtree(home / "cloud", ignore_errors=True)
+    if (home / "cloud").exists():
+        ensure_docker(say)
+        machines_of(home).sweep()
+        shutil.rmtree(home / "cloud", ignore_errors=True)
     release(home.resolve())
+    if release_engine:
+        release_docker(say)
 
 
 def publish(home: Path, directory: Path, name: str, branch: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["capabilities", "client", "engine_facts", "ensure_docker"]
+__all__ = ["capabilities", "client", "engine_facts", "ensure_docker", "release_docker"]
 
 import functools
+import json
 import os
 import shutil
 import subprocess
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import docker.errors
 import requests
 
 from localcloud.machines.spec import MachineError
+from localcloud.processes import ProcessIdentity, detach, end, reap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 180
+RECORD = "dockerd.json"
+"""Which process the engine is that was started here."""
 _STATE = Path("/var/lib/greenroom")
 # capabilities(7), in the kernel's order of bits.
 # fmt: off
@@ -102,11 +108,8 @@ def _start_detached(say: Callable[[str], None]) -> str:
     _STATE.mkdir(parents=True, exist_ok=True)
     log = _STATE / "dockerd.log"
     say(f"docker: starting the engine, detached (log {log})")
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            ["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
-        )
-    (_STATE / "dockerd.pid").write_text(f"{process.pid}\n", encoding="ascii")
+    started = detach([shutil.which("dockerd") or "/usr/sbin/dockerd"], log)
+    (_STATE / RECORD).write_text(json.dumps(asdict(started)), encoding="utf-8")
     return f"tail {log}"
 
 
@@ -116,3 +119,30 @@ def _await_engine(log: str) -> None:
         if time.monotonic() > deadline:
             raise MachineError(f"The Docker engine did not answer within {START_TIMEOUT_S:.0f} s.\n  next: {log}")
         time.sleep(0.2)
+
+
+def release_docker(say: Callable[[str], None]) -> None:
+    """Stop the engine, if it was started detached by `ensure_docker` and nobody has a container on it any more.
+
+    Images and caches stay on disk; an engine that this machine's init system runs is left alone.
+    """
+    record = _STATE / RECORD
+    try:
+        process = ProcessIdentity(**json.loads(record.read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return
+    if process.is_running:
+        if _fault() is not None:
+            say("docker: the engine does not answer; leaving it as it is")
+            return
+        others = client().api.containers(all=True)
+        if others:
+            names = ", ".join(sorted(item["Names"][0].lstrip("/") for item in others))
+            say(f"docker: leaving the engine running for {names}")
+            return
+        say("docker: stopping the engine, as nothing uses it")
+        client().close()
+        client.cache_clear()
+        end(process, STOP_TIMEOUT_S)
+        reap(process.pid)
+    record.unlink(missing_ok=True)

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 import docker
-import docker.errors
 import pytest
 
-from localcloud.machines import images
+from localcloud.machines import MachineError, images
+from localcloud.machines.engine import ensure_docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,9 @@ PYTHON, NODE = images.SERVED["python:3.11-slim"], images.SERVED["node:20-alpine"
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DockerClient]:
     try:
+        ensure_docker(print)
         absent = images.missing()
-    except docker.errors.DockerException as error:
+    except MachineError as error:
         pytest.skip(f"needs a Docker engine: {error}")
     if absent:
         pytest.skip(f"needs the local cloud's images: {', '.join(image.reference for image in absent)}")

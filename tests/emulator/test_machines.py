@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING
 
 import docker
-import docker.errors
 import pytest
 from machinelab import BLOCK, MachineLab, reachable
 
 from localcloud.machines import DropletPolicy, MachineError, PublicAddress, Rule, VolumeMount, images, privilege
+from localcloud.machines.engine import ensure_docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,9 @@ SSH_ONLY = (Rule("tcp", 22, 22),)
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachineLab]:
     try:
+        ensure_docker(print)
         absent = images.missing()
-    except docker.errors.DockerException as error:
+    except MachineError as error:
         pytest.skip(f"needs a Docker engine: {error}")
     if absent:
         pytest.skip(f"needs the local cloud's images: {', '.join(image.reference for image in absent)}")
