@@ -46,7 +46,7 @@ class Nursery:
         os.set_blocking(alarm, False)
         signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, lambda _signal, _frame: None)  # ignoring it outright would pass to plugins by exec
 
     def serve(self) -> None:
         """Work until the engine closes its end."""

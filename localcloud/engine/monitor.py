@@ -48,7 +48,7 @@ STOP_PATIENCE_S = 1.0
 
 
 class EngineService:
-    """The Engine service. An error that is logged fails the run, though it stops nothing that was asked for."""
+    """The Engine service. A logged error is shown and no more: whoever logs it fails by other means, if at all."""
 
     def __init__(self, reporter: Reporter, control: Control) -> None:
         self._reporter = reporter
@@ -63,10 +63,7 @@ class EngineService:
         severity = self._severities.get(request.severity)
         is_aftermath = self._control.is_stopping and not request.urn
         if severity is not None and not request.ephemeral and not is_aftermath:
-            if severity == "error":
-                self._reporter.fail(request.message, request.urn)
-            else:
-                self._reporter.say(severity, request.message, request.urn)
+            self._reporter.say(severity, request.message, request.urn)
         return empty_pb2.Empty()
 
     def _accept_version(self, _request: Any, _context: Any) -> Any:

@@ -49,8 +49,6 @@ def update(run: Run, server: Server, starter: Starter) -> None:
     threading.Thread(target=_watch, args=(run, program, drain), daemon=True).start()
     run.control.wait_for_program()
     _judge_exit(run, starter)
-    if run.reporter.failures:
-        run.control.stop()
     if not run.control.is_stopping:
         claimed = {*registrar.goals, *registrar.matched}
         delete_in_waves(run, executor, leftovers(run.base.resources, claimed))
@@ -79,9 +77,8 @@ def _judge_exit(run: Run, starter: Starter) -> None:
         return
     complaint = starter.launcher().complaint
     if status == REPORTED:
+        run.reporter.note_failure()
         run.control.stop()
-        if not run.reporter.failures:
-            run.fail("The program failed")
     elif complaint:
         run.fail(f"The program could not be started:\n{complaint}")
     else:

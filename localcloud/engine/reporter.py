@@ -96,10 +96,14 @@ class Reporter:
             self._diagnostics.append(diagnostic)
             self._tell(diagnostic)
 
-    def fail(self, message: str, urn: str = "") -> None:
-        """Report an error; the run can't succeed any more."""
+    def note_failure(self) -> None:
+        """Note that the run can't succeed any more; why has been said."""
         with self._lock:
             self.failures += 1
+
+    def fail(self, message: str, urn: str = "") -> None:
+        """Report an error; the run can't succeed any more."""
+        self.note_failure()
         self.say("error", message, urn)
 
     def program_started(self) -> None:
