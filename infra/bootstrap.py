@@ -5,7 +5,8 @@ were it ignored, nobody would learn that the droplet runs from an older one. So 
 droplet's generation, and this resource carries the template's digest: `preview` shows an update here, `up` records it
 with a warning, and only a raised `droplet.generation` replaces the droplet.
 
-It stands outside `infra.cloud` because the dynamic provider's process imports the package of every provider class.
+It stands outside `infra.cloud` because the dynamic provider's process imports the package of every provider class, and
+`infra.cloud` would bring the whole DigitalOcean SDK with it.
 """
 
 from __future__ import annotations

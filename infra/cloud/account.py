@@ -7,8 +7,8 @@ __all__ = ["Cloud"]
 from typing import TYPE_CHECKING
 
 import pulumi
+import pulumi_digitalocean as digitalocean
 
-from infra.cloud import resources
 from infra.cloud.address import Name, PublicAddress
 from infra.cloud.machine import Login, Machine, Storage
 from infra.cloud.network import Firewall, Network
@@ -43,9 +43,9 @@ class Cloud(pulumi.ComponentResource):
         self.name = Name(settings, public.address, below)
         Alerts(names, settings, machine.droplet, below)
         owned = [machine.droplet.droplet_urn, storage.urn_in_account, public.urn_in_account, self.name.urn_in_account]
-        resources.Project(
+        digitalocean.Project(
             "project",
-            label=names.prefix,
+            name=names.prefix,
             description=f"Everything of the stack {names.stack}",
             purpose="Web Application",
             environment="Staging",

@@ -7,8 +7,7 @@ __all__ = ["Name", "PublicAddress"]
 from typing import TYPE_CHECKING
 
 import pulumi
-
-from infra.cloud import resources
+import pulumi_digitalocean as digitalocean
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -19,14 +18,14 @@ TTL_S = 300
 class PublicAddress(pulumi.ComponentResource):
     """A reserved IP, the account's own or one of the stack's, assigned to the droplet."""
 
-    def __init__(self, settings: Settings, droplet: resources.Droplet, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, settings: Settings, droplet: digitalocean.Droplet, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:PublicAddress", "public-address", None, opts)
         self.urn_in_account: pulumi.Output[str] | None = None
         address: pulumi.Input[str]
         if settings.droplet.reserved_ip:
             address = settings.droplet.reserved_ip
         else:
-            reserved = resources.ReservedIp(
+            reserved = digitalocean.ReservedIp(
                 "reserved-ip",
                 region=settings.droplet.region,
                 opts=pulumi.ResourceOptions(
@@ -38,7 +37,7 @@ class PublicAddress(pulumi.ComponentResource):
             )
             self.urn_in_account = reserved.reserved_ip_urn
             address = reserved.ip_address
-        assignment = resources.ReservedIpAssignment(
+        assignment = digitalocean.ReservedIpAssignment(
             "assignment",
             ip_address=address,
             droplet_id=droplet.id.apply(int),
@@ -57,17 +56,17 @@ class Name(pulumi.ComponentResource):
         if settings.dns:
             zone: pulumi.Input[str] = settings.dns.zone
             if settings.dns.manage:
-                domain = resources.Domain(
+                domain = digitalocean.Domain(
                     "zone",
-                    label=settings.dns.zone,
+                    name=settings.dns.zone,
                     opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
                 )
                 zone, self.urn_in_account = domain.name, domain.domain_urn
-            resources.DnsRecord(
+            digitalocean.DnsRecord(
                 "record",
                 domain=zone,
                 type="A",
-                label=settings.domain.removesuffix(settings.dns.zone).rstrip(".") or "@",
+                name=settings.domain.removesuffix(settings.dns.zone).rstrip(".") or "@",
                 value=address,
                 ttl=TTL_S,
                 opts=pulumi.ResourceOptions(parent=self),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
+import pulumi_digitalocean as digitalocean
 
 from infra.bootstrap import BootstrapTemplate
-from infra.cloud import resources
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names
@@ -34,9 +34,9 @@ class Storage(pulumi.ComponentResource):
 
     def __init__(self, names: Names, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:Storage", "storage", None, opts)
-        volume = resources.Volume(
+        volume = digitalocean.Volume(
             "volume",
-            label=names.volume,
+            name=names.volume,
             region=settings.droplet.region,
             size=settings.volume.size_gib,
             initial_filesystem_type="ext4",
@@ -65,10 +65,10 @@ class Machine(pulumi.ComponentResource):
     ) -> None:
         super().__init__("greenroom:cloud:Machine", "machine", None, opts)
         below = pulumi.ResourceOptions(parent=self)
-        key = resources.SshKey("key", label=names.prefix, public_key=login.public_key, opts=below)
-        self.droplet = resources.Droplet(
+        key = digitalocean.SshKey("key", name=names.prefix, public_key=login.public_key, opts=below)
+        self.droplet = digitalocean.Droplet(
             "droplet",
-            label=names.prefix,
+            name=names.prefix,
             region=settings.droplet.region,
             size=settings.droplet.size,
             image=settings.droplet.image,

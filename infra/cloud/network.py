@@ -7,8 +7,7 @@ __all__ = ["OPEN_PORTS", "Firewall", "Network"]
 from typing import TYPE_CHECKING
 
 import pulumi
-
-from infra.cloud import resources
+import pulumi_digitalocean as digitalocean
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names
@@ -23,9 +22,9 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, names: Names, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:Network", "network", None, opts)
-        vpc = resources.Vpc(
+        vpc = digitalocean.Vpc(
             "vpc",
-            label=names.prefix,
+            name=names.prefix,
             region=settings.droplet.region,
             ip_range=settings.network.cidr,
             description=f"Private network of {names.prefix}",
@@ -41,18 +40,20 @@ class Firewall(pulumi.ComponentResource):
     def __init__(self, names: Names, opts: pulumi.ResourceOptions) -> None:
         super().__init__("greenroom:cloud:Firewall", "firewall", None, opts)
         below = pulumi.ResourceOptions(parent=self)
-        tag = resources.Tag("tag", label=names.tag, opts=below)
-        firewall = resources.Firewall(
+        tag = digitalocean.Tag("tag", name=names.tag, opts=below)
+        firewall = digitalocean.Firewall(
             "firewall",
-            label=names.prefix,
+            name=names.prefix,
             tags=[tag.name],
             inbound_rules=[
-                {"protocol": "tcp", "port_range": str(port), "source_addresses": ANYWHERE} for port in OPEN_PORTS
+                digitalocean.FirewallInboundRuleArgs(protocol="tcp", port_range=str(port), source_addresses=ANYWHERE)
+                for port in OPEN_PORTS
             ],
             outbound_rules=[
-                {"protocol": "tcp", "port_range": "1-65535", "destination_addresses": ANYWHERE},
-                {"protocol": "udp", "port_range": "1-65535", "destination_addresses": ANYWHERE},
-                {"protocol": "icmp", "destination_addresses": ANYWHERE},
+                digitalocean.FirewallOutboundRuleArgs(
+                    protocol=protocol, port_range=ports, destination_addresses=ANYWHERE
+                )
+                for protocol, ports in (("tcp", "1-65535"), ("udp", "1-65535"), ("icmp", None))
             ],
             opts=below,
         )

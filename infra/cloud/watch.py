@@ -7,8 +7,7 @@ __all__ = ["Alerts"]
 from typing import TYPE_CHECKING
 
 import pulumi
-
-from infra.cloud import resources
+import pulumi_digitalocean as digitalocean
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names
@@ -21,7 +20,7 @@ class Alerts(pulumi.ComponentResource):
     """CPU, memory and disk alerts by mail."""
 
     def __init__(
-        self, names: Names, settings: Settings, droplet: resources.Droplet, opts: pulumi.ResourceOptions
+        self, names: Names, settings: Settings, droplet: digitalocean.Droplet, opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("greenroom:cloud:Alerts", "alerts", None, opts)
         limits = {
@@ -30,7 +29,7 @@ class Alerts(pulumi.ComponentResource):
             "disk": ("disk_utilization_percent", settings.alerts.disk_percent),
         }
         for what, (metric, percent) in limits.items():
-            resources.MonitorAlert(
+            digitalocean.MonitorAlert(
                 what,
                 type=f"v1/insights/droplet/{metric}",
                 compare="GreaterThan",
@@ -38,7 +37,7 @@ class Alerts(pulumi.ComponentResource):
                 window=WINDOW,
                 enabled=True,
                 entities=[droplet.id],
-                alerts={"emails": list(settings.alerts.email)},
+                alerts=digitalocean.MonitorAlertAlertsArgs(emails=list(settings.alerts.email)),
                 description=f"{names.prefix}: {what} above {percent} %",
                 opts=pulumi.ResourceOptions(parent=self),
             )
