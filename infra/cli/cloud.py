@@ -53,7 +53,9 @@ def status(*, as_json: bool) -> int:
     found = local.status(home_of(find_root()))
     facts: dict[str, Any] = asdict(found) if found else {}
     if as_json:
-        console.document({"schema": "greenroom/cloud/1", "running": found is not None, **facts})
+        environment = dict(found.info.environment) if found else {}
+        document = {"schema": "greenroom/cloud/1", "running": found is not None, "environment": environment}
+        console.document({**document, **facts})
     else:
         console.data("running" if found else "not running")
         for name, value in facts.items():
@@ -72,4 +74,4 @@ def reset(*, assume_yes: bool) -> None:
             problem = Problem("command line", "--yes", "nothing", "--yes, as there is no terminal to ask on")
             raise ConfigurationError([problem], hint="greenroom cloud reset --yes")
         click.confirm("This deletes every droplet, volume and network of the local cloud. Go on", abort=True, err=True)
-    local.reset(home_of(find_root()))
+    local.reset(home_of(find_root()), Console().say, release_engine=True)

@@ -148,7 +148,7 @@ def compare_deployment(runs: int) -> dict[str, Any]:
     show = [GREENROOM, "ssh", "-s", STACK, "--", f"cat {settings.host.directory}/{settings.workload.env_file}"]
     timed(up)
     env_file = subprocess.run(show, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    commit = document("outputs", "-s", STACK)["outputs"]["release"]["commit"]
+    commit = document("outputs", "-s", STACK)["release"]["commit"]
     yardstick = Yardstick(env_file, commit)
     timed(down)
     ours: list[float] = []

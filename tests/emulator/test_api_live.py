@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import docker
-import docker.errors
 import httpx
 import pytest
 
 from localcloud import cloud
 from localcloud.digitalocean.machinery import home_label
-from localcloud.machines import images
+from localcloud.machines import MachineError, images
+from localcloud.machines.engine import ensure_docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,9 +40,9 @@ runcmd:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     try:
-        docker.from_env().close()
+        ensure_docker(print)
         absent = images.missing()
-    except docker.errors.DockerException as error:
+    except MachineError as error:
         pytest.skip(f"needs a Docker engine: {error}")
     if absent:
         pytest.skip(f"needs the local cloud's images: {', '.join(image.reference for image in absent)}")

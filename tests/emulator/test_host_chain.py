@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.droplet,
     pytest.mark.timeout(900),
     pytest.mark.xdist_group("hostlab"),
-    pytest.mark.skipif(shutil.which("docker") is None, reason="no Docker engine on this machine"),
+    pytest.mark.skipif(shutil.which("dockerd") is None, reason="no Docker engine on this machine"),
 ]
 
 APP = "$(docker ps -q --filter label=com.docker.compose.service=app)"
