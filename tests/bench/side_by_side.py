@@ -145,7 +145,7 @@ def compare_deployment(runs: int) -> dict[str, Any]:
     up = [GREENROOM, "up", "-s", STACK, "--yes", "--skip-verify"]
     down = [GREENROOM, "destroy", "-s", STACK, "--yes"]
     settings = load_file(ROOT / f"Pulumi.{STACK}.yaml", root=ROOT)
-    show = [GREENROOM, "ssh", "-s", STACK, "--", f"cat {settings.host.directory}/{settings.workload.env_file}"]
+    show = [GREENROOM, "ssh", "-s", STACK, "--", "cat", f"{settings.host.directory}/{settings.workload.env_file}"]
     timed(up)
     env_file = subprocess.run(show, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     commit = document("outputs", "-s", STACK)["release"]["commit"]

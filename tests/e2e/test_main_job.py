@@ -42,7 +42,7 @@ def outputs(desk: Desk, *more: str) -> dict[str, Any]:
 
 
 def on_droplet(desk: Desk, command: str) -> str:
-    return desk.greenroom("ssh", "-s", "local", "--", command, **CANARIES).stdout
+    return desk.greenroom("ssh", "-s", "local", "--", "sh", "-c", command, **CANARIES).stdout
 
 
 def logins(desk: Desk) -> int:
