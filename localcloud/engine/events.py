@@ -109,11 +109,6 @@ class Result:
     seconds: float
     cancelled: bool = False
 
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether nothing but `same` (and `read`) steps happened."""
-        return set(self.changes) <= {"same", "read"}
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:

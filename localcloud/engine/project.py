@@ -156,11 +156,6 @@ class StackFile:
         """The `encryptionsalt`, empty when the file has none."""
         return str(self._document.get("encryptionsalt") or "")
 
-    @property
-    def has_secrets(self) -> bool:
-        """Whether any value is encrypted."""
-        return any(_has_secure(value) for value in self._config.values())
-
     def plain_namespace(self, namespace: str) -> dict[str, str] | None:
         """Return a namespace's values without it in the keys; None when one of them is a secret."""
         own = {key: value for key, value in self._config.items() if key.partition(":")[0] == namespace}

@@ -93,7 +93,6 @@ class TestTheReporter:
         result = reporter.result(succeeded=True, outputs={}, cancelled=False)
         assert result.changes == {"replace": 1}
         assert len([event for event in said if isinstance(event, StepFinished)]) == 3
-        assert not result.is_unchanged
 
 
 def test_of_a_traceback_the_error_is_left() -> None:
