@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from enginelab.bench import Bench
 
@@ -226,3 +228,31 @@ def test_47_depending_on_a_component_means_its_children(bench: Bench) -> None:
     """)
     named = {urn.split("::")[3] for urn in bench.state["e"]["dependencies"]}
     assert named == {"d", "f"}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_05_a_dependant_that_lets_go_is_made_again_only_once_it_is_deleted(
+    embedded_bench: Bench,
+    fails: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    bench = embedded_bench  # the CLI makes the new one beside the delete, and loses one of them when that fails
+    bench.good("""
+        a = Thing("a", key=1, dbr=True)
+        b = Thing("b", key=a.stamp)
+    """)
+    rule = {"call": "Delete", "name": "b", "delay_s": 1.0}
+    bench.script({**rule, "error": "not now"} if fails else rule)
+    report = bench.up("""
+        import asyncio
+        a = Thing("a", key=2, dbr=True)
+        b = Thing("b", key=pulumi.Output.from_input(asyncio.sleep(0.5, 7)))
+    """)
+    assert report.ok is not fails, report
+    assert report.changing()[0] == "Delete b"
+    if not fails:
+        moments = {(e["call"], e["phase"]): e["at"] for e in report.calls if e["name"] == "b"}
+        assert moments["Delete", "end"] < moments["Create", "begin"]
+    bench.script()
+    bench.good()
+    assert bench.world.alive() == sorted(bench.state[name]["id"] for name in "ab")
+    assert len(bench.world.alive()) == 2
