@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "driver" in metafunc.fixturenames:
         engines = ["embedded", "official"] if is_available() else ["embedded"]
         metafunc.parametrize("driver", engines, indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _derive_each_key_once() -> Iterator[None]:
+    """Remember derived keys: a million rounds for each of some hundred runs would be half of the suite's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashlib, "pbkdf2_hmac", functools.lru_cache(maxsize=64)(hashlib.pbkdf2_hmac))
+        yield
 
 
 @pytest.fixture
