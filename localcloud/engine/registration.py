@@ -54,7 +54,10 @@ class Registrar:
         """Old urns that were found through an alias, and the urns they are now."""
         self.moved: dict[str, str] = {}
         self.replaced: set[str] = set()
-        self._condemned: set[str] = set()
+        self._condemned: dict[str, threading.Event] = {}
+        """What a delete-before-replace deletes besides its own resource, and when that replacement is over."""
+        self._deleting: dict[str, threading.Event] = {}
+        """The replacements themselves, by the urns they replace."""
 
     def register(self, goal: Goal) -> ResourceState:
         """Fulfil a registration and return the entry. Raises Stopped when the run has come to an end instead."""
@@ -68,9 +71,18 @@ class Registrar:
             except (Refused, ProviderError, ValueError, OSError) as error:
                 self._run.fail(str(error), urn)
                 raise Stopped from error
-        entry = self._executor.execute(actions, client if urns.is_provider(goal.type) else None)
-        self.entries[urn] = entry
-        return entry
+        self.entries[urn] = self._fulfil(urn, actions, client if urns.is_provider(goal.type) else None)
+        return self.entries[urn]
+
+    def _fulfil(self, urn: str, actions: list[Action], fresh: Client | None) -> ResourceState:
+        """Execute the steps; what is being deleted for another's sake is made again only when that is over."""
+        try:
+            if urn in self._condemned:
+                self._condemned[urn].wait()
+            return self._executor.execute(actions, fresh)
+        finally:
+            if urn in self._deleting:
+                self._deleting[urn].set()
 
     def _inherited(self, goal: Goal) -> Goal:
         return planning.inherit(goal, self.goals.get(goal.parent))
@@ -262,20 +274,21 @@ class Registrar:
         wants_delete = goal.delete_before_replace
         if wants_delete if wants_delete is not None else diff.delete_before_replace:
             return [
-                *self._delete_first(old),
+                *self._delete_first(old, new.urn),
                 Action("replace", old, new, shown),
                 Action("create-replacement", old, new, shown, deletes_first=True),
             ]
         return [Action("create-replacement", old, new, shown), Action("replace", old, new, shown)]
 
-    def _delete_first(self, old: ResourceState) -> list[Action]:
+    def _delete_first(self, old: ResourceState, urn: str) -> list[Action]:
         """Return the deletes of the resource and of all that can't live on without it, dependents first."""
         found = condemned_dependents(old, self._run.base.resources, self.goals, self._would_replace)
         targets = [entry for entry in found if entry.urn not in self._condemned]
         protected = [entry.urn for entry in targets if entry.protect]
         if protected:
             raise Refused(f"replacing {old.urn} would delete protected resources first: {', '.join(protected)}")
-        self._condemned.update(entry.urn for entry in targets)
+        over = self._deleting[urn] = threading.Event()
+        self._condemned.update(dict.fromkeys((entry.urn for entry in targets), over))
         return [Action("delete-replaced", entry, deletes_first=True) for entry in (*reversed(targets), old)]
 
     def _would_replace(self, entry: ResourceState, inputs: PropertyMap) -> bool:
