@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 from dataclasses import asdict
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import docker.errors
-import requests
 
 from localcloud.machines.spec import MachineError
 from localcloud.processes import ProcessIdentity, detach, end, reap
@@ -31,6 +31,7 @@ STOP_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 180
 RECORD = "dockerd.json"
 """Which process the engine is that was started here."""
+_SOCKET = "/var/run/docker.sock"
 _STATE = Path("/var/lib/greenroom")
 # capabilities(7), in the kernel's order of bits.
 # fmt: off
@@ -97,11 +98,24 @@ def ensure_docker(say: Callable[[str], None]) -> None:
 
 def _fault() -> Exception | None:
     try:
+        _knock()
         client().ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+    except OSError as error:
+        client.cache_clear()
+        return error
+    except docker.errors.DockerException as error:
         client.cache_clear()
         return PermissionError(str(error)) if "Permission denied" in str(error) else error
     return None
+
+
+def _knock() -> None:
+    """Connect to the engine's socket; raises OSError. The Docker client would leave a socket open where nobody is."""
+    host = os.environ.get("DOCKER_HOST") or f"unix://{_SOCKET}"
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(CALL_TIMEOUT_S)
+            probe.connect(host.removeprefix("unix://"))
 
 
 def _start_detached(say: Callable[[str], None]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -55,6 +56,16 @@ def as_client(found: OtherEngine) -> Callable[[], OtherEngine]:
 
     client.cache_clear = lambda: None  # type: ignore[attr-defined]
     return client
+
+
+@pytest.fixture(autouse=True)
+def _somebody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(engine, "_SOCKET", str(tmp_path / "docker.sock"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "docker.sock"))
+        listener.listen()
+        yield
 
 
 @pytest.fixture
