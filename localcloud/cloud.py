@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from localcloud.docker_socket import knock
 from localcloud.processes import ProcessIdentity, detach, end, reap
 
 if TYPE_CHECKING:
@@ -91,11 +92,23 @@ def start(
     """
     running = find(home)
     if running:
+        if machines == "docker":
+            wake_engine(say)
         return running
     directory = home / "cloud"
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory / "start.lock"):
         return find(home) or launch(home, say, machines, rate_limit)
+
+
+def wake_engine(say: Callable[[str], None]) -> None:
+    """Start the Docker engine again under a cloud that has outlived it; its droplets are then found switched off."""
+    try:
+        knock()
+    except OSError:
+        from localcloud.machines.engine import ensure_docker  # noqa: PLC0415 - loads the Docker client
+
+        ensure_docker(say)
 
 
 def launch(home: Path, say: Callable[[str], None], machines: str, rate_limit: str) -> CloudInfo:

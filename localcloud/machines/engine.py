@@ -8,7 +8,6 @@ import functools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import docker.errors
 
+from localcloud.docker_socket import DEFAULT, knock
 from localcloud.machines.spec import MachineError
 from localcloud.processes import ProcessIdentity, detach, end, reap
 
@@ -31,7 +31,7 @@ STOP_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 180
 RECORD = "dockerd.json"
 """Which process the engine is that was started here."""
-_SOCKET = "/var/run/docker.sock"
+_SOCKET = DEFAULT
 _STATE = Path("/var/lib/greenroom")
 # capabilities(7), in the kernel's order of bits.
 # fmt: off
@@ -98,7 +98,7 @@ def ensure_docker(say: Callable[[str], None]) -> None:
 
 def _fault() -> Exception | None:
     try:
-        _knock()
+        knock(_SOCKET)
         client().ping()
     except OSError as error:
         client.cache_clear()
@@ -107,15 +107,6 @@ def _fault() -> Exception | None:
         client.cache_clear()
         return PermissionError(str(error)) if "Permission denied" in str(error) else error
     return None
-
-
-def _knock() -> None:
-    """Connect to the engine's socket; raises OSError. The Docker client would leave a socket open where nobody is."""
-    host = os.environ.get("DOCKER_HOST") or f"unix://{_SOCKET}"
-    if host.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(CALL_TIMEOUT_S)
-            probe.connect(host.removeprefix("unix://"))
 
 
 def _start_detached(say: Callable[[str], None]) -> str:

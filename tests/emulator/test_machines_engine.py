@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import docker.errors
 import pytest
 
+from localcloud import cloud
 from localcloud.machines import MachineError, engine
 from localcloud.processes import ProcessIdentity
 
@@ -119,3 +120,14 @@ def test_a_machine_without_an_engine_names_the_command_that_installs_it(monkeypa
 def test_a_droplet_never_holds_the_machines_kernel_modules_or_clock() -> None:
     assert "SYS_ADMIN" in engine.capabilities()
     assert not {"SYS_MODULE", "SYS_TIME"} & set(engine.capabilities())
+
+
+def test_a_cloud_that_outlived_its_engine_starts_it_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(engine, "ensure_docker", lambda _say: woken.append("engine"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
+    cloud.wake_engine(Said())
+    assert woken == []
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'nobody.sock'}")
+    cloud.wake_engine(Said())
+    assert woken == ["engine"]
