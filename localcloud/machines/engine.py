@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import docker.errors
 
-from localcloud.docker_socket import DEFAULT, knock
+from localcloud.docker_socket import knock
 from localcloud.machines.spec import MachineError
 from localcloud.processes import ProcessIdentity, detach, end, reap
 
@@ -31,7 +31,6 @@ STOP_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 180
 RECORD = "dockerd.json"
 """Which process the engine is that was started here."""
-_SOCKET = DEFAULT
 _STATE = Path("/var/lib/greenroom")
 # capabilities(7), in the kernel's order of bits.
 # fmt: off
@@ -98,7 +97,7 @@ def ensure_docker(say: Callable[[str], None]) -> None:
 
 def _fault() -> Exception | None:
     try:
-        knock(_SOCKET)
+        knock()
         client().ping()
     except OSError as error:
         client.cache_clear()

@@ -61,8 +61,7 @@ def as_client(found: OtherEngine) -> Callable[[], OtherEngine]:
 
 @pytest.fixture(autouse=True)
 def _somebody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(engine, "_SOCKET", str(tmp_path / "docker.sock"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "docker.sock"))
         listener.listen()
@@ -125,7 +124,6 @@ def test_a_droplet_never_holds_the_machines_kernel_modules_or_clock() -> None:
 def test_a_cloud_that_outlived_its_engine_starts_it_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     woken: list[str] = []
     monkeypatch.setattr(engine, "ensure_docker", lambda _say: woken.append("engine"))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
     cloud.wake_engine(Said())
     assert woken == []
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'nobody.sock'}")
