@@ -9,7 +9,6 @@ from __future__ import annotations
 __all__ = ["CloudError", "CloudInfo", "CloudStatus", "publish", "reset", "start", "status", "stop"]
 
 import fcntl
-import http.client
 import json
 import os
 import shutil
@@ -159,6 +158,8 @@ def find(home: Path) -> CloudInfo | None:
 
 def status(home: Path) -> CloudStatus | None:
     """Return what the running cloud holds, or None when there is none; CloudError when it runs and does not answer."""
+    import http.client  # noqa: PLC0415 - not needed to find a running cloud
+
     info = find(home)
     if info is None:
         return None

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 __all__ = ["main"]
 
+import atexit
+import os
 import sys
+import threading
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit, as the interpreter would but without taking every module apart."""
     from infra.cli.app import run  # noqa: PLC0415 - importing the package alone costs nothing
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    threading._shutdown()  # noqa: SLF001 # pyright: ignore - joins threads, as at any exit
+    atexit._run_exitfuncs()  # noqa: SLF001 # pyright: ignore - the other half of it
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

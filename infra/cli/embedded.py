@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PROVIDERS = {"digitalocean": [sys.executable, "-m", "localcloud.provider"]}
 """Used where the official plugin is not installed."""
+PRELOAD = ("infra.settings", "infra.cloud", "infra.deployment")
+"""What the program takes longest to import; none of it looks at the stack."""
 
 
 class EmbeddedDriver:
@@ -43,6 +45,7 @@ class EmbeddedDriver:
             providers=PROVIDERS,
             environment=environment,
             on_event=on_event,
+            preload=PRELOAD,
         )
         self._known: list[ResourceState] | None = None
 

@@ -7,8 +7,8 @@ __all__ = ["Cloud"]
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_digitalocean as digitalocean
 
+from infra.cloud import sdk as digitalocean
 from infra.cloud.address import Name, PublicAddress
 from infra.cloud.machine import Login, Machine, Storage
 from infra.cloud.network import Firewall, Network

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_digitalocean as digitalocean
 
 from infra.bootstrap import BootstrapTemplate
+from infra.cloud import sdk as digitalocean
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names

@@ -7,7 +7,8 @@ __all__ = ["Alerts"]
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_digitalocean as digitalocean
+
+from infra.cloud import sdk as digitalocean
 
 if TYPE_CHECKING:
     from infra.cloud.naming import Names

@@ -26,7 +26,9 @@ class Engine:
     `backend` is the directory that holds `.pulumi/`. `providers` maps package names to the command lines of provider
     executables, which get the engine's address as their last argument and print their port; an official plugin
     installed under `$PULUMI_HOME/plugins` goes before them. `environment` is the whole environment of program and
-    plugins. Events are delivered one at a time, on whatever thread makes them.
+    plugins. `preload` names modules of the program that may be imported before its configuration is known, while the
+    stack's key is derived; without it the SDKs that the last run used are. Events are delivered one at a time, on
+    whatever thread makes them.
 
         engine = Engine(root, "dev", backend=home, passphrase="...", providers={}, environment={}, on_event=print)
         result = engine.up()
@@ -44,6 +46,7 @@ class Engine:
         on_event: Callable[[Event], None],
         python: str = sys.executable,
         parallel: int = DEFAULT_PARALLEL,
+        preload: Sequence[str] = (),
     ) -> None:
         self._root = Path(root)
         self._stack_name = stack
@@ -54,6 +57,7 @@ class Engine:
         self._on_event = on_event
         self._python = python
         self._parallel = parallel
+        self._preload = preload
         self._session: Session | None = None
 
     def preview(self) -> Result:
@@ -85,6 +89,7 @@ class Engine:
             on_event=self._on_event,
             python=self._python,
             parallel=self._parallel,
+            preload=self._preload,
             forget_pending_creates=forget_pending_creates,
         )
         return self._session.execute()

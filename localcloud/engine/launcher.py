@@ -32,6 +32,8 @@ from typing import Any
 LENGTH_BYTES = 8
 STOP_PATIENCE_S = 5.0
 SDK = ("pulumi.runtime", "pulumi.dynamic")
+DEBUG = 0
+"""The protocol's `LogSeverity` of a line that is for whoever debugs the SDK."""
 REPORTED = 32
 """Exit status of a program whose error has been reported through the engine's log."""
 
@@ -171,14 +173,32 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-def run_dynamic_provider(request: dict[str, Any]) -> int:
-    """Serve `pulumi.dynamic` straight from the wheel, as `python -m pulumi.dynamic <engine>` would."""
+def run_module(request: dict[str, Any]) -> int:
+    """Serve a provider that is a module of this interpreter, as `python -m <module> <engine>` would."""
     os.chdir(request["directory"])
     os.environ.update(request["environment"])
     sys.path.insert(0, request["directory"])
-    sys.argv = ["pulumi.dynamic", request["engine"]]
-    runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)
+    sys.argv = [request["module"], request["engine"]]
+    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     return 0
+
+
+class QuietEngine:
+    """The engine's service without the SDK's debug lines.
+
+    The SDK sends about five for each resource, each a call that blocks the program's loop; the engine shows none of
+    them, and together they take longer than the registrations that they tell of.
+    """
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def Log(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Pass on what is meant for people."""
+        return self._engine.Log(request) if request.severity != DEBUG else None
 
 
 def run_program(request: dict[str, Any]) -> int:
@@ -190,18 +210,18 @@ def run_program(request: dict[str, Any]) -> int:
     os.environ.update(request["environment"])
     sys.argv = [request["entry"]]
     pulumi.runtime.set_all_config(request["config"], request["secretKeys"])
-    pulumi.runtime.configure(
-        settings.Settings(
-            project=request["project"],
-            stack=request["stack"],
-            monitor=request["engine"],
-            engine=request["engine"],
-            parallel=request["parallel"],
-            dry_run=request["dryRun"],
-            organization=request["organization"],
-            root_directory=request["root"],
-        )
+    own = settings.Settings(
+        project=request["project"],
+        stack=request["stack"],
+        monitor=request["engine"],
+        engine=request["engine"],
+        parallel=request["parallel"],
+        dry_run=request["dryRun"],
+        organization=request["organization"],
+        root_directory=request["root"],
     )
+    own.engine = QuietEngine(own.engine)
+    pulumi.runtime.configure(own)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -243,7 +263,7 @@ def _traceback() -> str:
     return "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
 
 
-ROLES = {"program": run_program, "dynamic": run_dynamic_provider}
+ROLES = {"program": run_program, "module": run_module}
 
 
 def main() -> None:

@@ -36,8 +36,10 @@ class Session:
         on_event: Callable[[Event], None],
         python: str,
         parallel: int,
+        preload: Sequence[str] = (),
         forget_pending_creates: bool = False,
     ) -> None:
+        self._preload = preload
         self._forget_pending_creates = forget_pending_creates
         self._stack = stack
         self._operation: Operation = operation
@@ -74,9 +76,9 @@ class Session:
         starter = Starter(self._stack.project, self._providers, self._environment, self._python, port)
         with holder, starter:
             used = used_providers(document, self._stack.file) if document else []
-            starter.speculate(used)
             if runs_program:
-                starter.launcher().prepare(sdk_modules(package for package, _, _ in used))
+                starter.launcher().prepare(self._preload or sdk_modules(package for package, _, _ in used))
+            starter.speculate(used)
             from localcloud.engine.conduct import Conductor  # noqa: PLC0415 - see the module's docstring
 
             self._conductor = Conductor(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from localcloud.engine.project import Project
 
 BUILTIN_PACKAGE = "pulumi"
+DYNAMIC_MODULE = "pulumi.dynamic"
+"""Serves dynamic resources, straight from the SDK's wheel."""
 
 
 class NoPluginError(Exception):
@@ -93,9 +95,11 @@ class Starter:
         own = {"PULUMI_PROJECT": self._project.name, "PULUMI_CONFIG": json.dumps(dict(config))}
         request = {"directory": str(self._project.main), "environment": own}
         if package == urns.DYNAMIC_PACKAGE:
-            return self._keep({**request, "role": "dynamic", "engine": self.engine_address})
-        argv = [*self._command(package, version), self.engine_address]
-        return self._keep({**request, "role": "command", "argv": argv})
+            return self._keep({**request, "role": "module", "module": DYNAMIC_MODULE, "engine": self.engine_address})
+        command = self._command(package, version)
+        if is_module(command, self._python):
+            return self._keep({**request, "role": "module", "module": command[2], "engine": self.engine_address})
+        return self._keep({**request, "role": "command", "argv": [*command, self.engine_address]})
 
     def _command(self, package: str, version: str) -> Sequence[str]:
         """Find the executable: the project's own, the official one where it is installed, the one the caller gave."""
@@ -137,6 +141,11 @@ class Starter:
             launcher.close()
         for child in children:
             child.close()
+
+
+def is_module(command: Sequence[str], python: str) -> bool:
+    """Say whether a command is `PYTHON -m MODULE` of the program's own interpreter, which the launcher can fork."""
+    return len(command) == 3 and list(command[:2]) == [python, "-m"]  # noqa: PLR2004 - the words of that command
 
 
 def program_python(project: Project, python: str) -> str:
