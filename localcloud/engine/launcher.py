@@ -203,25 +203,27 @@ class QuietEngine:
 
 def run_program(request: dict[str, Any]) -> int:
     """Run the project's program against the engine; returns the exit status the protocol knows."""
-    import pulumi.runtime  # noqa: PLC0415 - not before the commands have been started
+    import grpc  # noqa: PLC0415 - not before the commands have been started, like all that follow
+    import pulumi.runtime  # noqa: PLC0415
     from pulumi.runtime import settings  # noqa: PLC0415
+    from pulumi.runtime.proto.engine_pb2_grpc import EngineStub  # noqa: PLC0415
 
     os.chdir(request["directory"])
     os.environ.update(request["environment"])
     sys.argv = [request["entry"]]
     pulumi.runtime.set_all_config(request["config"], request["secretKeys"])
-    own = settings.Settings(
-        project=request["project"],
-        stack=request["stack"],
-        monitor=request["engine"],
-        engine=request["engine"],
-        parallel=request["parallel"],
-        dry_run=request["dryRun"],
-        organization=request["organization"],
-        root_directory=request["root"],
+    pulumi.runtime.configure(
+        settings.Settings(
+            project=request["project"],
+            stack=request["stack"],
+            monitor=request["engine"],
+            engine=QuietEngine(EngineStub(grpc.insecure_channel(request["engine"]))),
+            parallel=request["parallel"],
+            dry_run=request["dryRun"],
+            organization=request["organization"],
+            root_directory=request["root"],
+        )
     )
-    own.engine = QuietEngine(own.engine)
-    pulumi.runtime.configure(own)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -72,18 +72,23 @@ def test_debug_lines_of_the_sdk_never_leave_the_program(embedded_bench: Bench) -
     assert told == ["for people", "watch"]
 
 
-def test_the_quiet_engine_passes_everything_else_on(record: SimpleNamespace) -> None:
-    quiet = QuietEngine(record.engine)
+class Listening:
+    """Stands where the SDK's stub stands, and keeps what reaches it."""
+
+    def __init__(self) -> None:
+        self.logged: list[int] = []
+
+    def Log(self, request: SimpleNamespace) -> None:  # noqa: N802 - the protocol's name
+        self.logged.append(request.severity)
+
+    def RequirePulumiVersion(self, request: str) -> str:  # noqa: N802 - as above
+        return f"answered {request}"
+
+
+def test_the_quiet_engine_passes_everything_else_on() -> None:
+    engine = Listening()
+    quiet = QuietEngine(engine)
     for severity in range(4):
-        quiet.Log(record.request(severity))
-    assert record.logged == [1, 2, 3]
+        quiet.Log(SimpleNamespace(severity=severity))
+    assert engine.logged == [1, 2, 3]
     assert quiet.RequirePulumiVersion("x") == "answered x"
-
-
-@pytest.fixture
-def record() -> SimpleNamespace:
-    logged: list[int] = []
-    engine = SimpleNamespace(
-        Log=lambda request: logged.append(request.severity), RequirePulumiVersion=lambda text: f"answered {text}"
-    )
-    return SimpleNamespace(engine=engine, logged=logged, request=lambda severity: SimpleNamespace(severity=severity))
