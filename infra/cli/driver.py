@@ -5,18 +5,15 @@ Both speak the embedded engine's vocabulary of steps, events and results, so tha
 
 from __future__ import annotations
 
-__all__ = ["Driver", "Resource", "choose_driver"]
+__all__ = ["Driver", "Resource"]
 
-import os
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from localcloud.engine import Event, Result
+    from localcloud.engine import Result
 
 
 @dataclass(frozen=True)
@@ -77,32 +74,3 @@ class Driver(Protocol):
     def set_secret(self, name: str, value: str) -> None:
         """Write an encrypted value into the stack file."""
         ...
-
-
-def choose_driver(
-    root: Path,
-    stack: str,
-    *,
-    backend: Path,
-    passphrase: str,
-    environment: Mapping[str, str],
-    on_event: Callable[[Event], None],
-) -> Driver:
-    """Take the official engine where its CLI is on PATH, else the embedded one.
-
-    `GREENROOM_ENGINE=embedded` or `official` decides instead, for tests and for people who compare the two.
-    """
-    wanted = os.environ.get("GREENROOM_ENGINE") or ("official" if shutil.which("pulumi") else "embedded")
-    arguments: dict[str, Any] = {
-        "backend": backend,
-        "passphrase": passphrase,
-        "environment": environment,
-        "on_event": on_event,
-    }
-    if wanted == "official":
-        from infra.cli.official import OfficialDriver  # noqa: PLC0415 - the other one is not loaded
-
-        return OfficialDriver(root, stack, **arguments)
-    from infra.cli.embedded import EmbeddedDriver  # noqa: PLC0415 - as above
-
-    return EmbeddedDriver(root, stack, **arguments)

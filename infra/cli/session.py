@@ -84,7 +84,7 @@ class Session:
     def driver(self) -> Driver:
         """The engine for this stack."""
         if self._driver is None:
-            from infra.cli.driver import choose_driver  # noqa: PLC0415 - verbs without an engine don't pay for it
+            from infra.cli.choice import choose_driver  # noqa: PLC0415 - verbs without an engine don't pay for it
 
             self._driver = choose_driver(
                 self.root,
