@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from infra.host import PACKAGES
 from infra.host.baseline import BaselineProvider
 from infra.host.checkout import CheckoutProvider
 from infra.host.env_file import EnvFileProvider
+from infra.host.gathering import gathering
 from infra.host.health import HealthGateProvider
 from infra.host.host_key import HostKeyProvider, PinnedHostProvider
 from infra.host.images import ImagesProvider
@@ -30,6 +32,7 @@ from infra.host.proxy import ProxyProvider
 from infra.host.stack import ComposeStackProvider
 from infra.host.volume import DataVolumeProvider
 from infra.transport.pool import close_all
+from infra.transport.worker import Worker
 from localcloud.hosting.git import application
 from localcloud.machines import Machines, images
 from localcloud.machines.spec import MachineSpec, VolumeMount
@@ -43,6 +46,8 @@ WORKLOAD = Path(__file__).parent / "host_workload"
 DIRECTORY = "/home/deploy/hello"
 DOMAIN = "staging.hello.test"
 CIDR = "10.97.{}.0/24"
+READS_AT_ONCE = 4
+"""How many calls the SDK's dynamic provider serves at a time."""
 PROVIDERS: dict[str, HostProvider] = {
     "host key": HostKeyProvider(),
     "pinned host": PinnedHostProvider(),
@@ -89,14 +94,18 @@ class Lab:
         return self.operations
 
     def refresh(self) -> dict[str, list[str]]:
-        """Read every resource; return what was found to differ, by resource."""
-        found: dict[str, list[str]] = {}
-        for name, provider in ((name, PROVIDERS[name]) for name in PROVIDERS if name in self.state):
-            outs = provider.read(name, self.state[name]).outs or {}
-            self.state[name] = outs
-            if outs["drift"] or not outs["reachable"]:
-                found[name] = outs["drift"]
-        return found
+        """Read every resource, as a process of its own would; return what was found to differ, by resource."""
+        gathering.forget()
+        names = [name for name in PROVIDERS if name in self.state]
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            answers = pool.map(lambda name: PROVIDERS[name].read(name, self.state[name]).outs or {}, names)
+            self.state |= json.loads(json.dumps(dict(zip(names, answers, strict=True))))
+        outs = {name: self.state[name] for name in names}
+        return {name: each["drift"] for name, each in outs.items() if each["drift"] or not each["reachable"]}
+
+    def findings(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what the last refresh found, in detail."""
+        return {name: each["findings"] for name, each in self.state.items() if each.get("findings")}
 
     def destroy(self) -> None:
         """Delete every resource, last one first."""
@@ -179,6 +188,23 @@ class Lab:
         authority = self.state["proxy"]["ca_certificate"]
         asked = {"domain": DOMAIN, "paths": ["/health", "/ready"], "ca_certificate": authority, "timeout_s": 30.0}
         yield "health", {"connection": reach, **asked, "triggers": [wish.commit, digest]}
+
+
+@contextlib.contextmanager
+def counted_requests() -> Iterator[list[str]]:
+    """Yield a list that grows by the subject of each request that goes out to a worker: one round trip each."""
+    asked: list[str] = []
+    call = Worker.call
+
+    def counting(self: Worker, **request: Any) -> dict[str, Any]:
+        asked.append(request["subject"])
+        return call(self, **request)
+
+    Worker.call = counting  # type: ignore[method-assign]  (counts, and passes everything on)
+    try:
+        yield asked
+    finally:
+        Worker.call = call  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
