@@ -50,12 +50,11 @@ class HealthGateProvider(HostProvider):
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
         """Tell each path's answer."""
         del spec
+        answers = {path: str(each["status"] or each["reason"]) for path, each in sorted(facts["http"].items())}
         return [
-            Finding(
-                f"{path} answers {each['status'] or each['reason']}", str(_OK), str(each["status"] or each["reason"])
-            )
-            for path, each in sorted(facts["http"].items())
-            if each["status"] != _OK
+            Finding(f"{path} answers {answer}", str(_OK), answer)
+            for path, answer in answers.items()
+            if facts["http"][path]["status"] != _OK
         ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:

@@ -76,12 +76,11 @@ class ImagesProvider(HostProvider):
         """Tell each reference's id, as recorded and as it is."""
         if "present" not in facts:
             return super().findings(spec, facts)
+        wanted = spec["images"]
         return [
-            Finding(
-                f"image {name} is {'another one' if found else 'missing'}", spec["images"][name], found or "missing"
-            )
+            Finding(f"image {name} is {'another one' if found else 'missing'}", wanted[name], found or "missing")
             for name, found in sorted(facts["present"].items())
-            if found != spec["images"][name]
+            if found != wanted[name]
         ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
