@@ -213,7 +213,7 @@ def booted_lab(home: Path) -> Iterator[Lab]:
     images.ensure(print)
     git = home / "git" / "hello.git"
     subprocess.run(["git", "init", "-q", "--bare", str(git)], check=True)
-    with _serving(git.parent) as port:
+    with serving_git(git.parent) as port:
         label = hashlib.sha256(f"{home}{os.getpid()}".encode()).hexdigest()[:12]
         machines = Machines(home, label, git_port=port)
         machines.create_volume("hello-volume", 1)
@@ -253,7 +253,8 @@ def booted_lab(home: Path) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def _serving(root: Path) -> Iterator[int]:
+def serving_git(root: Path) -> Iterator[int]:
+    """Serve a directory of repositories; yield the port."""
     config = uvicorn.Config(application(root), host="127.0.0.1", port=0, log_level="warning", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
