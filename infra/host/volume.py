@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pulumi import Input, ResourceOptions
 
 
+_REMOUNT = 'mount -o "remount,$1" "$2" || mount -o "remount,bind,$1" "$2"'
+"""A bind mount, and a device that is mounted elsewhere too, change their own options only."""
+_OPPOSITES = {"ro": "rw", "nosuid": "suid", "nodev": "dev", "noexec": "exec", "sync": "async"}
+
+
 class DataVolumeProvider(HostProvider):
     """Makes a file system only on a device that holds none, and never removes one."""
 
@@ -47,7 +52,7 @@ class DataVolumeProvider(HostProvider):
         elif other := _other_options(spec, facts["mount"]):
             wanted, there = other
             why = f"{path} is mounted {there}, not {wanted}"
-            argv = ["mount", "-o", f"remount,{wanted}", path]
+            argv = ["sh", "-c", _REMOUNT, "remount", _explicit(wanted), path]
             steps.append(acts.run(why, argv, say=f"mount {path} anew", code="MOUNT_FAILED", hint="dmesg | tail"))
         for each in spec["directories"]:
             # Under a mount that is yet to come, what is there now tells nothing.
@@ -103,11 +108,15 @@ class DataVolume(Resource, module="greenroom", name="DataVolume"):
 
 def _other_options(spec: dict[str, Any], mount: dict[str, Any]) -> tuple[str, str] | None:
     """Return (wanted, there) where the options are not those of the last converge; at first, writable is enough."""
-    there = mount.get("options", [])
-    wanted = spec.get("options") or [each for each in there if each != "ro"]
-    if "rw" not in wanted and there:
-        wanted = sorted([*wanted, "rw"])
-    return (",".join(wanted), ",".join(there)) if there and sorted(wanted) != sorted(there) else None
+    there = sorted(mount.get("options", []))
+    wanted = sorted({*(spec.get("options") or there), "rw"} - {"ro"})
+    return (",".join(wanted), ",".join(there)) if there and wanted != there else None
+
+
+def _explicit(options: str) -> str:
+    """Name every option that decides, also where it is off: a remount keeps what it is not told."""
+    on = options.split(",")
+    return ",".join(name if name in on else opposite for name, opposite in _OPPOSITES.items())
 
 
 def _device(spec: dict[str, Any]) -> str:

@@ -136,7 +136,8 @@ BY_HAND = (
     ByHand("unit: caddy disabled", "proxy", "systemctl disable caddy", "caddy.service is active, disabled"),
     ByHand("proxy: edited", "proxy", "echo '# x' >> /etc/caddy/Caddyfile", "configuration differs", dated=True),
     ByHand("proxy: removed", "proxy", "rm /etc/caddy/Caddyfile", "configuration differs"),
-    ByHand("mount: read-only", "volume", "mount -o remount,ro /mnt/hello_data", "is mounted with other options"),
+    ByHand("mount: read-only", "volume", "mount -o remount,bind,ro /mnt/hello_data", "is mounted with other options"),
+    ByHand("mount: nothing runs", "volume", "mount -o remount,bind,noexec /mnt/hello_data", "with other options"),
     ByHand("mount: a directory removed", "volume", "rmdir /mnt/hello_data/cache", "/mnt/hello_data/cache is missing"),
     ByHand(
         "sshd: its own file edited",
