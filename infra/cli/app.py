@@ -20,6 +20,7 @@ VERBS = {
     "preview": ("infra.cli.stack", "Show what up would change, down to the property."),
     "up": ("infra.cli.stack", "Make the stack what its settings say, then prove it."),
     "refresh": ("infra.cli.stack", "Name what was changed by hand, and take it into the state."),
+    "drift": ("infra.cli.drift", "Name what is not as it should be, in four layers; revert or adopt it."),
     "destroy": ("infra.cli.stack", "Delete everything the stack has."),
     "outputs": ("infra.cli.facts", "Print the stack's outputs."),
     "status": ("infra.cli.facts", "Show resources, outputs and the last verification."),

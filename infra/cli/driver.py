@@ -26,6 +26,10 @@ class Resource:
     id: str
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
+    leftover: bool = False
+    """Whether it was replaced, and the old one is still to be deleted."""
+    modified: str = ""
+    """When the engine last recorded a change of it, as RFC 3339; empty where it never did."""
 
 
 class Driver(Protocol):
@@ -35,12 +39,20 @@ class Driver(Protocol):
         """Tell what `up` would do; changes nothing."""
         ...
 
-    def up(self) -> Result:
-        """Make the stack what the program says."""
+    def up(self, *, refresh: bool = False) -> Result:
+        """Make the stack what the program says; with `refresh`, after adopting what is there."""
         ...
 
     def refresh(self) -> Result:
         """Compare the state with the world and adopt what is there."""
+        ...
+
+    def look(self) -> Result:
+        """Compare the state with the world; changes neither."""
+        ...
+
+    def pending(self) -> list[tuple[str, str]]:
+        """Give (operation, urn) of what a run that was cut short has left open."""
         ...
 
     def destroy(self) -> Result:

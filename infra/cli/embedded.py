@@ -53,15 +53,23 @@ class EmbeddedDriver:
         """Tell what `up` would do."""
         return self._engine.preview()
 
-    def up(self) -> Result:
+    def up(self, *, refresh: bool = False) -> Result:
         """Make the stack what the program says."""
         self._known = None
-        return self._engine.up()
+        return self._engine.up(refresh=refresh)
 
     def refresh(self) -> Result:
         """Compare the state with the world."""
         self._known = None
         return self._engine.refresh()
+
+    def look(self) -> Result:
+        """Compare the state with the world; changes neither."""
+        return self._engine.look()
+
+    def pending(self) -> list[tuple[str, str]]:
+        """Give (operation, urn) of what a run that was cut short has left open."""
+        return self._engine.pending()
 
     def destroy(self) -> Result:
         """Delete everything."""
@@ -87,7 +95,16 @@ class EmbeddedDriver:
     def resources(self) -> list[Resource]:
         """Give the state's resources, secrets decrypted."""
         return [
-            Resource(each.urn, each.type, name_of(each.urn), each.id, shown(each.inputs), shown(each.outputs))
+            Resource(
+                each.urn,
+                each.type,
+                name_of(each.urn),
+                each.id,
+                shown(each.inputs),
+                shown(each.outputs),
+                leftover=each.delete,
+                modified=each.modified,
+            )
             for each in self._entries()
         ]
 

@@ -63,13 +63,23 @@ class OfficialDriver:
         """Tell what `up` would do."""
         return self._run("preview", "preview")
 
-    def up(self) -> Result:
+    def up(self, *, refresh: bool = False) -> Result:
         """Make the stack what the program says."""
-        return self._run("up", "update")
+        return self._run("up", "update", refresh=refresh)
 
     def refresh(self) -> Result:
         """Compare the state with the world."""
         return self._run("refresh", "refresh")
+
+    def look(self) -> Result:
+        """Compare the state with the world; changes neither."""
+        return self._run("preview_refresh", "refresh")
+
+    def pending(self) -> list[tuple[str, str]]:
+        """Give (operation, urn) of what a run that was cut short has left open."""
+        text = self._ask("stack", "export", "--stack", self._name) if self.exists() else "{}"
+        listed = json.loads(text).get("deployment", {}).get("pending_operations") or []
+        return [(each["type"], each["resource"]["urn"]) for each in listed]
 
     def destroy(self) -> Result:
         """Delete everything."""
@@ -105,6 +115,8 @@ class OfficialDriver:
                 each.get("id", ""),
                 _plain(each.get("inputs", {})),
                 _plain(each.get("outputs", {})),
+                leftover=bool(each.get("delete")),
+                modified=each.get("modified", ""),
             )
             for each in self._entries()
         ]
@@ -124,7 +136,7 @@ class OfficialDriver:
         self._ask("config", "set", "--secret", name, "--stack", self._name, given=value)
         self._known = None
 
-    def _run(self, verb: str, operation: Operation) -> Result:
+    def _run(self, verb: str, operation: Operation, **options: bool) -> Result:
         """Run one verb of the automation API and build its result from its events."""
         self._known = None
         began = time.time()
@@ -133,7 +145,7 @@ class OfficialDriver:
         failed = ""
         try:
             method = getattr(self._stack(), verb)
-            method(on_event=translator, on_output=_quietly, color="never")
+            method(on_event=translator, on_output=_quietly, color="never", **options)
         except automation.CommandError as error:
             failed = str(error)
         succeeded = not failed

@@ -50,7 +50,7 @@ DONE = {
 FOUND = {"update": "differs", "delete": "missing"}
 """What a refresh says of a step: it acts on the state alone."""
 REMIND_S = 10.0
-PLANS = {"preview", "plan"}
+PLANS = {"preview", "plan", "look"}
 """Runs whose steps are not acts; what they found is printed at their end."""
 TICK_S = 0.25
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["changed_steps", "document_of", "drift_of", "explain", "summary", "table"]
+__all__ = ["changed_steps", "document_of", "explain", "summary", "table"]
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -36,21 +36,6 @@ def explain(result: Result, drift: Mapping[str, Sequence[str]] | None = None) ->
             lines += [f"      {line}" for line in _properties(step.diff)]
             lines += [f"      drift: {found}" for found in (drift or {}).get(step.urn, ())]
     return lines
-
-
-def drift_of(result: Result) -> list[dict[str, Any]]:
-    """Name what a refresh found: resource, property, expected (what the state had) and found (what is there)."""
-    findings: list[dict[str, Any]] = []
-    for step in result.steps:
-        common = {"resource": step.name, "type": kind_of(step.type)}
-        if step.op == "delete":
-            findings.append({**common, "property": "", "expected": "present", "found": "missing"})
-        findings += [
-            {**common, "property": each.path, "expected": each.old, "found": each.new}
-            for each in step.diff
-            if step.op != "delete" and each.path.split(".")[0] not in HIDDEN
-        ]
-    return findings
 
 
 def summary(result: Result) -> str:

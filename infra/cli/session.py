@@ -136,7 +136,7 @@ class Session:
     def remember(self, result: Result) -> None:
         """Keep the number of steps for the next run's progress."""
         if result.succeeded and result.operation == "update":
-            steps = sum(result.changes.values())
+            steps = sum(count for op, count in result.changes.items() if op != "refresh")
             (self.directory / "last-run.json").write_text(json.dumps({"steps": steps}), encoding="utf-8")
 
     def _emit(self, event: Event) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["destroy", "preview", "refresh", "up"]
+__all__ = ["converge", "destroy", "preview", "refresh", "up"]
 
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import click
 
 from infra.cli.options import with_session
 from infra.cli.progress import Progress
-from infra.cli.render import changed_steps, document_of, drift_of, explain, summary, table
+from infra.cli.render import changed_steps, document_of, explain, summary
 from infra.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -43,18 +43,24 @@ def preview(session: Session, *, expect_no_changes: bool) -> int:
 
 
 @click.command()
+@click.option("--refresh", is_flag=True, help="Read cloud and hosts first, and mend what was changed by hand.")
 @click.option("--skip-verify", is_flag=True, help="Don't run the proof after a change.")
 @with_session()
-def up(session: Session, *, skip_verify: bool) -> int:
+def up(session: Session, *, refresh: bool, skip_verify: bool) -> int:
     """Make the stack what its settings say; a run that changed something is proved at once."""
+    return converge(session, refresh=refresh, skip_verify=skip_verify)
+
+
+def converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool = False) -> int:
+    """Run the engine and prove the result; `quiet` prints no document, for a verb that has one of its own."""
     if (facts := session.facts).environment_secrets or facts.unset_secrets:
         facts.require_secrets()
     session.open_cloud()
     expected = session.expected_steps() or _plan(session)
     with Progress(session.console, expected=expected, verb="up") as progress:
-        result = session.run(session.driver.up, progress)
+        result = session.run(lambda: session.driver.up(refresh=refresh), progress)
     if code := _status(session, result):
-        _document(session, "up", result, verification=None)
+        _document(session, "up", result, quiet=quiet, verification=None)
         return code
     changed = bool(changed_steps(result))
     session.console.say(f"{session.stack}: {summary(result) if changed else f'no change, {result.seconds:.1f} s'}")
@@ -67,7 +73,7 @@ def up(session: Session, *, skip_verify: bool) -> int:
     else:
         verification = last_verification(session)
         session.console.say(f"last verification: {verification['summary'] if verification else 'none yet'}")
-    _document(session, "up", result, verification=verification)
+    _document(session, "up", result, quiet=quiet, verification=verification)
     if not session.as_json:
         session.console.data(str(result.outputs.get("url", "")))
     return code
@@ -82,14 +88,14 @@ def refresh(session: Session, *, expect_no_changes: bool) -> int:
     session.open_cloud()
     with Progress(session.console, expected=session.expected_steps(), verb="refresh") as progress:
         result = session.run(session.driver.refresh, progress)
-    findings = drift_of(result)
+    from infra.cli.drift import as_lines, world  # noqa: PLC0415 - for this verb alone
+
+    findings = world(session, result)
     if session.as_json:
-        session.console.document(document_of("refresh", session.stack, result, drift=findings))
+        told = [each.document() for each in findings]
+        session.console.document(document_of("refresh", session.stack, result, drift=told))
     else:
-        rows = [
-            [each["resource"], each["property"], _text(each["expected"]), _text(each["found"])] for each in findings
-        ]
-        for line in table(rows, header=["RESOURCE", "PROPERTY", "EXPECTED", "FOUND"]) if rows else []:
+        for line in as_lines(findings):
             session.console.data(line)
         words = f"{len(findings)} found; greenroom up mends them" if findings else "no drift"
         session.console.say(f"{session.stack}: {words}, {result.seconds:.1f} s")
@@ -164,12 +170,7 @@ def _status(session: Session, result: Result) -> int:
     return STEP_FAILED if failed else FAILED
 
 
-def _document(session: Session, verb: str, result: Result, **more: object) -> None:
-    if session.as_json:
+def _document(session: Session, verb: str, result: Result, *, quiet: bool = False, **more: object) -> None:
+    if session.as_json and not quiet:
         document = document_of(verb, session.stack, result, outputs=result.outputs, **more)
         session.console.document(document)
-
-
-def _text(value: object) -> str:
-    text = value if isinstance(value, str) else "" if value is None else repr(value)
-    return " ".join(text.split())[:100]

@@ -103,6 +103,7 @@ class Translator:
             seconds=seconds,
             failed=failed,
             id=str(state.id or "") if state else "",
+            found=dict(metadata.new.outputs or {}) if metadata.op == "refresh" and metadata.new else None,
         )
 
 

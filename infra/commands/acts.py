@@ -9,6 +9,7 @@ __all__ = [
     "directory",
     "down",
     "mount",
+    "remember",
     "remove",
     "remove_images",
     "run",
@@ -65,6 +66,11 @@ def mount(why: str, path: str, device: str, *, timeout_s: float = 60.0) -> Act:
     """Mount a volume, making a file system where it is blank."""
     wire = {"do": "mount", "path": path, "device": device, "timeout_s": timeout_s}
     return Act(why, {**wire, "say": f"mount {path}"})
+
+
+def remember(sets: Mapping[str, Any], *, drop: Sequence[str]) -> Act:
+    """Keep a resource's questions on its host for the next look, by their marks; drop those of its former self."""
+    return Act("what the next look asks", {"do": "remember", "sets": dict(sets), "drop": list(drop)})
 
 
 def remove(why: str, path: str) -> Act:

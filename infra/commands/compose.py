@@ -15,6 +15,7 @@ __all__ = [
     "closure",
     "gaps",
     "model_probe",
+    "other_limits",
     "override",
     "override_path",
     "recreate_arguments",
@@ -104,8 +105,13 @@ def closure(services: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]
     return dict(sorted(found.items()))
 
 
-def gaps(fact: Mapping[str, Any], names: Iterable[str]) -> list[ServiceGap]:
-    """Return how the named services differ from the model; empty when all are as they should be."""
+def gaps(
+    fact: Mapping[str, Any], names: Iterable[str], made: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[ServiceGap]:
+    """Return how the named services differ from the model; empty when all are as they should be.
+
+    `made` are the containers as they were made, by service: their limits can be changed without any other trace.
+    """
     found: list[ServiceGap] = []
     for name in names:
         service, container = fact["services"][name], fact["containers"].get(name)
@@ -115,6 +121,8 @@ def gaps(fact: Mapping[str, Any], names: Iterable[str]) -> list[ServiceGap]:
             found.append(ServiceGap(name, f"service {name} runs with another configuration", recreate=True))
         elif container["image_id"] != fact["images"].get(service["image"]):
             found.append(ServiceGap(name, f"service {name} runs another image", recreate=True))
+        elif other_limits((made or {}).get(name, {}), container):
+            found.append(ServiceGap(name, f"service {name} has other limits", recreate=True))
         else:
             found += _state_gap(name, container)
     return found
@@ -122,8 +130,18 @@ def gaps(fact: Mapping[str, Any], names: Iterable[str]) -> list[ServiceGap]:
 
 def services_shown(containers: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what the stack's outputs tell of each service: nothing that changes while nothing happens."""
-    names = ("container", "state", "health", "image", "config")
-    return {service: {name: each[name] for name in names} for service, each in sorted(containers.items())}
+    names = ("container", "state", "health", "image", "config", "limits")
+    return {
+        service: {name: each[name] for name in names if name in each} for service, each in sorted(containers.items())
+    }
+
+
+def other_limits(made: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the limits that a container of the same configuration has now and was not made with: (made, now)."""
+    if made.get("config") != now["config"]:
+        return {}
+    wanted, found = made.get("limits", {}), now.get("limits", {})
+    return {name: (value, found.get(name)) for name, value in sorted(wanted.items()) if found.get(name) != value}
 
 
 def _state_gap(name: str, container: Mapping[str, Any]) -> list[ServiceGap]:

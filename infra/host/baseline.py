@@ -11,6 +11,7 @@ from pulumi.dynamic import Resource
 
 from infra.commands import acts
 from infra.commands.compose import KEY_FILE, OVERRIDES
+from infra.host.findings import Finding, of_file
 from infra.host.resource import HostProvider
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ PACKAGES = ("ca-certificates", "caddy", "docker.io", "docker-cli", "docker-compo
 _UNITS = ("docker.service",)
 _BOOTED = ("done", "disabled", "absent")
 _GROUP = "docker"
+_SHELL = "/bin/bash"
+_ENABLED = ("enabled", "enabled-runtime", "static")
 _APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -55,6 +58,18 @@ class BaselineProvider(HostProvider):
             *_account(spec, facts),
             *_keys(spec, facts),
             *_state(facts),
+        ]
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Name each package, unit, and part of the account that differs."""
+        missing = [name for name in spec["packages"] if name not in facts["packages"]]
+        boot = [Finding("the first boot is not over", "done", facts["boot"]["status"])] if _first_boot(facts) else []
+        return [
+            *boot,
+            *(Finding(f"package {name} is missing", "installed", "absent") for name in missing),
+            *_units_found(facts),
+            *_account_found(spec, facts),
+            *_files_found(spec, facts),
         ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +145,7 @@ def _units(facts: dict[str, Any]) -> list[acts.Act]:
     found: list[acts.Act] = []
     for name in _UNITS:
         unit = facts["units"].get(name, {"active": "", "enabled": ""})
-        if unit["active"] != "active" or unit["enabled"] not in ("enabled", "enabled-runtime", "static"):
+        if unit["active"] != "active" or unit["enabled"] not in _ENABLED:
             state = "not enabled" if unit["active"] == "active" else unit["active"] or "absent"
             argv = ["systemctl", "enable", "--now", name]
             found.append(
@@ -149,13 +164,16 @@ def _account(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     user, found = spec["user"], facts["user"]
     if not found["exists"]:
         why = f"there is no user {user}"
-        argv = ["useradd", "--create-home", "--shell", "/bin/bash", "--groups", _GROUP, user]
+        argv = ["useradd", "--create-home", "--shell", _SHELL, "--groups", _GROUP, user]
         home = acts.directory(why, f"/home/{user}", owner=user, mode="0755")
         return [acts.run(why, argv, say=f"make user {user}", code="USER_FAILED"), home]
     steps: list[acts.Act] = []
     if _GROUP not in found["groups"]:
         why = f"user {user} is not in group {_GROUP}"
         steps.append(acts.run(why, ["usermod", "--append", "--groups", _GROUP, user], code="USER_FAILED"))
+    if found["shell"] != _SHELL:
+        why = f"user {user}'s shell is {found['shell'] or 'none'}"
+        steps.append(acts.run(why, ["usermod", "--shell", _SHELL, user], code="USER_FAILED"))
     home = facts["home"]
     if (home["mode"], home["owner"]) != ("0755", user):
         why = f"/home/{user} is {home['owner'] or 'nobody'}'s with mode {home['mode'] or 'none'}"
@@ -184,6 +202,53 @@ def _state(facts: dict[str, Any]) -> list[acts.Act]:
         why = f"the key of the services' digests is missing at {KEY_FILE}, or open to others"
         steps.append(acts.write(why, KEY_FILE, randomness.token_hex(32), owner="root", mode="0600"))
     return steps
+
+
+def _units_found(facts: dict[str, Any]) -> list[Finding]:
+    units = {name: facts["units"].get(name, {"active": "", "enabled": ""}) for name in _UNITS}
+    return [
+        Finding(
+            f"{name} is {each['active'] or 'absent'} and {each['enabled'] or 'absent'}",
+            "active, enabled",
+            f"{each['active'] or 'absent'}, {each['enabled'] or 'absent'}",
+            each.get("since"),
+        )
+        for name, each in units.items()
+        if each["active"] != "active" or each["enabled"] not in _ENABLED
+    ]
+
+
+def _account_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+    user, found, home = spec["user"], facts["user"], facts["home"]
+    if not found["exists"]:
+        return [Finding(f"there is no user {user}", "present", "missing")]
+    differing: list[Finding] = []
+    if _GROUP not in found["groups"]:
+        groups = ", ".join(found["groups"])
+        differing.append(Finding(f"user {user} is not in group {_GROUP}", f"in {_GROUP}", f"in {groups}"))
+    if found["shell"] != _SHELL:
+        differing.append(Finding(f"user {user} has another shell", _SHELL, found["shell"]))
+    if (home["mode"], home["owner"]) != ("0755", user):
+        there = f"{home['mode'] or 'none'} {home['owner'] or 'nobody'}"
+        differing.append(of_file(f"/home/{user} has another mode or owner", f"0755 {user}", there, home))
+    return differing
+
+
+def _files_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+    differing: list[Finding] = []
+    if steps := _keys(spec, facts):
+        keys = facts["keys"]
+        lines = str(keys.get("content", "")).splitlines()
+        extra = len([line for line in lines if line not in spec["authorized_keys"]])
+        there = f"{len(lines)} keys, {extra} of them unknown, {keys['mode'] or 'no file'} {keys['owner']}".rstrip()
+        wanted = f"{len(spec['authorized_keys'])} keys, 0600 {spec['user']}"
+        differing.append(of_file(steps[0].why, wanted, there, keys))
+    for name, wanted in (("state", "0755 root"), ("key", "0600 root")):
+        fact, path = facts[name], {"state": OVERRIDES, "key": KEY_FILE}[name]
+        there = f"{fact['mode'] or 'missing'} {fact['owner']}".rstrip()
+        if there != wanted:
+            differing.append(of_file(f"{path} has another mode or owner", wanted, there, fact))
+    return differing
 
 
 def _keys_path(spec: dict[str, Any]) -> str:

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import Resource
 
 from infra.commands import acts
+from infra.host.findings import Finding, of_file
 from infra.host.resource import HostProvider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pulumi import Input, Output, ResourceOptions
+
+
+_CHANGES = {"?": "added", "D": "removed", "M": "edited", "A": "added"}
+"""What the first letter of a line of `git status --porcelain` tells."""
 
 
 class CheckoutProvider(HostProvider):
@@ -51,6 +56,28 @@ class CheckoutProvider(HostProvider):
         for each in spec["directories"]:
             steps += _directory(spec, each, facts[_path(spec, each)])
         return steps
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Name the other commit, each path that was edited, and each directory."""
+        tree, place = facts["tree"], spec["directory"]
+        if not tree["commit"]:
+            return [Finding(f"{place} is no checkout", spec["commit"], "none")]
+        differing: list[Finding] = []
+        if tree["commit"] != spec["commit"]:
+            what = f"{place} is at another commit"
+            differing.append(Finding(what, spec["commit"], tree["commit"], tree.get("head_at")))
+        if tree["url"] != spec["repository"]:
+            differing.append(Finding(f"{place} has another origin", spec["repository"], tree["url"]))
+        times = tree.get("times", {})
+        for entry in _changed(spec, facts):
+            there = _CHANGES.get(entry[:2].strip()[:1], "changed")
+            differing.append(Finding(f"{place}/{entry[3:]} was {there}", "as committed", there, times.get(entry)))
+        for each in spec["directories"]:
+            found = facts[_path(spec, each)]
+            there = f"{found['mode']} {found['owner']}" if found["exists"] else "missing"
+            if steps := _directory(spec, each, found):
+                differing.append(of_file(steps[0].why, f"{each['mode']} {_owner(each)}", there, found))
+        return differing
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the commit that is there, and what differs from it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import Resource
 
 from infra.commands import acts
+from infra.host.findings import Finding
 from infra.host.resource import HostProvider
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class HealthGateProvider(HostProvider):
             timeout_s=float(spec["timeout_s"]),
         )
         return [gate]
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell each path's answer."""
+        del spec
+        answers = {path: str(each["status"] or each["reason"]) for path, each in sorted(facts["http"].items())}
+        return [
+            Finding(f"{path} answers {answer}", str(_OK), answer)
+            for path, answer in answers.items()
+            if facts["http"][path]["status"] != _OK
+        ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return each path's status."""

@@ -16,6 +16,7 @@ from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 
 from infra.commands import acts
 from infra.errors import AuthenticationError
+from infra.host.findings import Finding, of_file
 from infra.host.resource import PATIENCE_S, HostProvider, endpoint_of, hidden
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class HostKeyProvider(HostProvider):
         del spec
         return {"public_key": _own(facts)}
 
+    def watched(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Ask nothing: see `read`."""
+        del spec
+        return {}
+
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return the record: which key the host presents is what the first connection of PinnedHost finds out."""
         return ReadResult(id_, dict(props))
@@ -64,9 +70,8 @@ class HostKeyProvider(HostProvider):
         """Ask a new machine; of the recorded one keep the record, so that nobody can put another key in its place."""
         if _olds["connection"]["machine"] != _news["connection"]["machine"]:
             return super().update(_id, _olds, _news)
-        return UpdateResult(
-            {**hidden(_news), **{name: _olds[name] for name in ("public_key", "recorded", "drift", "reachable")}}
-        )
+        kept = ("public_key", "recorded", "drift", "findings", "reachable")
+        return UpdateResult({**hidden(_news), **{name: _olds[name] for name in kept if name in _olds}})
 
 
 class HostKey(Resource, module="greenroom", name="HostKey"):
@@ -110,6 +115,17 @@ class PinnedHostProvider(HostProvider):
             steps += [acts.remove(why, _FIRST), acts.remove(why, f"{_FIRST}.pub")]
         return steps
 
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell which of the two files differs."""
+        del spec
+        differing: list[Finding] = []
+        if facts["config"].get("content") != _SERVED:
+            there = "edited" if facts["config"]["exists"] else "missing"
+            differing.append(of_file(f"{_CONFIG} was {there}", "as written", there, facts["config"]))
+        if facts["first"]["exists"]:
+            differing.append(of_file("the one-time host key is still there", "missing", "present", facts["first"]))
+        return differing
+
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the key that the host presents from now on."""
         del facts
@@ -141,10 +157,9 @@ class PinnedHostProvider(HostProvider):
                 raise
         return super().worker(spec, patience_s=patience_s)
 
-    def observer(self, spec: dict[str, Any], *, patience_s: float = 0.0) -> Worker:
+    def reach(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Connect to the droplet's own key and no other."""
-        pinned = {**spec, "connection": {**spec["connection"], "host_key": spec["public_key"]}}
-        return super().worker(pinned, patience_s=patience_s)
+        return {**spec["connection"], "host_key": spec["public_key"]}
 
     def _prove(self, spec: dict[str, Any]) -> None:
         from infra.transport.pool import pool  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import Resource
 
 from infra.commands import acts, compose
+from infra.host.findings import Finding
 from infra.host.resource import HostProvider
 from infra.host.workload import expect_readable
 
@@ -70,6 +71,17 @@ class ImagesProvider(HostProvider):
         if surplus:
             steps.append(acts.remove_images(f"images of old releases: {', '.join(surplus)}", surplus))
         return steps
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell each reference's id, as recorded and as it is."""
+        if "present" not in facts:
+            return super().findings(spec, facts)
+        wanted = spec["images"]
+        return [
+            Finding(f"image {name} is {'another one' if found else 'missing'}", wanted[name], found or "missing")
+            for name, found in sorted(facts["present"].items())
+            if found != wanted[name]
+        ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the id behind each reference."""

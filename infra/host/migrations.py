@@ -16,6 +16,7 @@ from pulumi.dynamic import Resource
 from infra.commands import acts, compose
 from infra.commands.migrations import parse_applied, parse_current
 from infra.errors import StepError
+from infra.host.findings import Finding
 from infra.host.resource import HostProvider
 from infra.host.stack import bring_up
 from infra.host.workload import expect_readable
@@ -61,13 +62,17 @@ class MigrationsProvider(HostProvider):
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Migrate until the facts tell that it is done."""
         if "current" in facts:
-            return [acts.Act(why, {}) for why in _drift(spec, facts["current"])]
+            return [acts.Act(each.what, {}) for each in _drift(spec, facts["current"])]
         if "migration" in facts:
             return []
         stack = facts["stack"]
         expect_readable(spec, stack, self.phase)
         services = compose.closure(stack["services"], stack["services"][spec["service"]]["depends"])
         return [*bring_up(spec, stack, services, timeout_s=300.0), _migrate(spec)]
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell the revision, as recorded and as it is."""
+        return _drift(spec, facts["current"])
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the revision; while the service is down, the one on record."""
@@ -144,10 +149,13 @@ def _migrate(spec: dict[str, Any]) -> acts.Act:
     )
 
 
-def _drift(spec: dict[str, Any], seen: dict[str, Any]) -> list[str]:
+def _drift(spec: dict[str, Any], seen: dict[str, Any]) -> list[Finding]:
+    wanted = str(spec["revision"])
     if seen["exit_status"] != 0:
-        return [f"where the schema stands is unknown: service {spec['service']} can't tell"]
+        what = f"where the schema stands is unknown: service {spec['service']} can't tell"
+        return [Finding(what, wanted, "unknown")]
     revision = parse_current(seen["stdout"])
-    if revision.is_head and revision.name == spec["revision"]:
+    if revision.is_head and revision.name == wanted:
         return []
-    return [f"the schema is at revision {revision.name or 'none'} instead of {spec['revision']}"]
+    there = revision.name or "none"
+    return [Finding(f"the schema is at revision {there} instead of {wanted}", wanted, there)]

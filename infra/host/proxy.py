@@ -12,6 +12,7 @@ from pulumi.dynamic import Resource
 from infra.commands import acts
 from infra.commands.proxy import caddyfile
 from infra.commands.templates import recipe
+from infra.host.findings import Finding, of_file
 from infra.host.resource import HostProvider
 
 if TYPE_CHECKING:
@@ -78,6 +79,20 @@ class ProxyProvider(HostProvider):
             script = 'for i in $(seq 200); do [ -s "$1" ] && exit 0; sleep 0.05; done; exit 1'
             steps.append(acts.run(why, ["sh", "-c", script, "wait", _AUTHORITY], code="PROXY_FAILED", hint=hint))
         return steps
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell the configuration by its digest, and the unit by its states."""
+        file, unit = facts["file"], facts["units"][_UNIT]
+        differing: list[Finding] = []
+        if file["digest"] != spec["expected"]:
+            there = file["digest"] or "missing"
+            differing.append(of_file("the proxy's configuration differs", spec["expected"], there, file))
+        there = f"{unit['active']}, {unit['enabled']}"
+        if there != "active, enabled":
+            differing.append(Finding(f"{_UNIT} is {there}", "active, enabled", there, unit.get("since")))
+        if not facts["socket"]["exists"] and unit["active"] == "active":
+            differing.append(Finding("the proxy's admin socket is missing", "present", "missing"))
+        return differing
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the root certificate of the proxy's own authority, and the file's digest."""

@@ -24,7 +24,10 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from infra.commands.acts import remember
 from infra.errors import AuthenticationError, GreenroomError, StepError, UnreachableError
+from infra.host.findings import Finding, unanswered
+from infra.host.gathering import gathering, remembered
 from infra.host.validation import is_known, problems_of
 from infra.report import write_report
 from infra.transport import Endpoint, say
@@ -73,11 +76,23 @@ class HostProvider(ResourceProvider):
 
     @abstractmethod
     def probes(self, spec: Props) -> dict[str, Props]:
-        """Return the questions for the host, by name."""
+        """Return the questions for the host, by name. The only secret that one may carry is its `key`."""
 
     @abstractmethod
     def plan(self, spec: Props, facts: Props) -> list[Act]:
         """Return the acts that make the facts what the specification wants; empty when they are."""
+
+    def findings(self, spec: Props, facts: Props) -> list[Finding]:
+        """Return what differs, in detail; asked only where the plan is not empty, whose reasons are the default."""
+        return [Finding(why) for why in _reasons(self.plan(spec, facts))]
+
+    def watched(self, spec: Props) -> dict[str, Props]:
+        """Return the questions of `read`, given the last outputs; they are left on the host for the next look."""
+        return self.probes(spec)
+
+    def reach(self, spec: Props) -> Props:
+        """Return the connection by which the host is looked at."""
+        return dict(spec["connection"])
 
     def outputs(self, spec: Props, facts: Props) -> Props:
         """Return the observed outputs, under the inputs' names where they show the same thing."""
@@ -133,19 +148,26 @@ class HostProvider(ResourceProvider):
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """Observe, and name what differs. A host that does not answer is a finding, not a failure."""
-        spec = {**props, **props.get("recorded", {})}
+        spec = _recorded(props)
         try:
-            worker = self.observer(spec)
-            facts = worker.call(
-                subject=self.subject, phase=self.phase, probes=self.probes(spec), timeout_s=self.timeout_s
+            facts = gathering.ask(
+                self._place(spec),
+                self.watched(spec),
+                worker=lambda: self.observer(spec),
+                subject=self.subject,
+                phase=self.phase,
+                timeout_s=self.timeout_s,
             )
         except UnreachableError as error:
             say(self.subject, f"{error.host} does not answer")
-            return ReadResult(id_, {**hidden(props), "reachable": False})
+            lost = {"findings": [unanswered(error.host).wire], "reachable": False}
+            return ReadResult(id_, {**hidden(props), **lost})
         drift = _reasons(self.plan(spec, facts))
         for each in drift:
             say(self.subject, f"drift: {each}")
-        return ReadResult(id_, {**hidden(props), **self.outputs(spec, facts), "drift": drift, "reachable": True})
+        found = [each.wire for each in self.findings(spec, facts)] if drift else []
+        seen = {**self.outputs(spec, facts), "drift": drift, "findings": found, "reachable": True}
+        return ReadResult(id_, {**hidden(props), **seen})
 
     def delete(self, _id: str, _props: Props) -> None:
         """Take away what was made. A machine that is gone, or is another one by now, has nothing left to take."""
@@ -157,20 +179,26 @@ class HostProvider(ResourceProvider):
         except (UnreachableError, AuthenticationError) as error:
             say(self.subject, f"nothing removed: {error.message.splitlines()[0]}")
             return
-        self.perform(worker, _props, acts, {})
+        gathering.forget(self._place(_props))
+        drop = list(remembered(self.subject, self.watched(_recorded(_props))))
+        self.perform(worker, _props, [*acts, remember({}, drop=drop)], {})
 
     # ---- the parts of converging
 
     def worker(self, spec: Props, *, patience_s: float) -> Worker:
         """Return the worker on the resource's host."""
+        return self._connected(spec["connection"], patience_s=patience_s)
+
+    @staticmethod
+    def _connected(connection: Props, *, patience_s: float) -> Worker:
         from infra.transport.pool import link  # noqa: PLC0415 (fabric is loaded when a host is really asked)
         from infra.transport.worker import worker  # noqa: PLC0415
 
-        return worker(link(endpoint_of(spec["connection"]), patience_s=patience_s))
+        return worker(link(endpoint_of(connection), patience_s=patience_s))
 
     def observer(self, spec: Props, *, patience_s: float = 0.0) -> Worker:
         """Return the worker for looking only; a host that does not answer now is not waited for."""
-        return self.worker(spec, patience_s=patience_s)
+        return self._connected(self.reach(spec), patience_s=patience_s)
 
     def perform(self, worker: Worker, spec: Props, acts: Sequence[Act], probes: dict[str, Props]) -> Props:
         """Perform acts and ask again, in one round trip."""
@@ -191,6 +219,7 @@ class HostProvider(ResourceProvider):
     def _converge(self, news: Props, olds: Props) -> Props:
         spec = self.prepared(hidden(news), olds)
         worker = self.worker(spec, patience_s=PATIENCE_S)
+        gathering.forget(self._place(spec))
         probes = self.probes(spec)
         facts = worker.call(subject=self.subject, phase=self.phase, probes=probes, timeout_s=self.timeout_s)
         acts = self.plan(spec, facts)
@@ -198,7 +227,23 @@ class HostProvider(ResourceProvider):
             facts = {**facts, **self.perform(worker, spec, acts, self.probes_after(spec))}
             self._expect_nothing_left(worker, spec, facts)
         seen = self.outputs(spec, facts)
-        return {**hidden(spec, *self.withheld), **seen, "recorded": seen, "drift": [], "reachable": True}
+        quiet = {"recorded": seen, "drift": [], "findings": [], "reachable": True}
+        outs = {**hidden(spec, *self.withheld), **seen, **quiet}
+        self._leave_questions(worker, outs, olds)
+        return outs
+
+    def _place(self, spec: Props) -> str:
+        """Name the host for what is gathered there: the machine, and the key that proves it."""
+        reach = self.reach(spec)
+        return f"{reach['machine']} {reach['user']}@{reach['host']}:{int(reach['port'])} {reach['host_key']}"
+
+    def _leave_questions(self, worker: Worker, outs: Props, olds: Props) -> None:
+        """Have the host remember what the next look asks, in place of what the last one did."""
+        now = remembered(self.subject, self.watched(_recorded(outs)))
+        before = remembered(self.subject, self.watched(_recorded(olds))) if olds.get("recorded") else {}
+        drop = [mark for mark in before if mark not in now]
+        if now or drop:
+            self.perform(worker, outs, [remember(now, drop=drop)], {})
 
     def _expect_nothing_left(self, worker: Worker, spec: Props, facts: Props) -> None:
         left = _reasons(self.plan(self.verified(spec), facts))
@@ -222,6 +267,11 @@ def reported() -> Generator[None]:
     except GreenroomError as error:
         write_report(error)
         raise
+
+
+def _recorded(props: Props) -> Props:
+    """Return the last outputs as the specification of a look: what was seen when the host last converged."""
+    return {**props, **props.get("recorded", {})}
 
 
 def _reasons(acts: Sequence[Act]) -> list[str]:

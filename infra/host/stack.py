@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import Resource
 
 from infra.commands import acts, compose
+from infra.host.findings import Finding
 from infra.host.resource import HostProvider
 from infra.host.workload import expect_readable
 
@@ -27,7 +28,7 @@ def bring_up(
 ) -> list[acts.Act]:
     """Return the acts that make, start and await the given services; none when all is as it should be."""
     workload = spec["workload"]
-    found = compose.gaps(stack, services)
+    found = compose.gaps(stack, services, spec.get("made"))
     if not found:
         return []
     why = "; ".join(gap.why for gap in found)
@@ -55,12 +56,16 @@ class ComposeStackProvider(HostProvider):
     subject = "stack"
     phase = "compose-up"
     timeout_s = 900.0
-    withheld = ("full",)
+    withheld = ("full", "made")
 
     def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
-        """Converging needs the full model."""
-        del olds
-        return {**spec, "full": True}
+        """Converging needs the full model, and how the containers of this machine were made."""
+        same = bool(olds) and olds["connection"]["machine"] == spec["connection"]["machine"]
+        return {**spec, "full": True, "made": olds["recorded"]["services"] if same else {}}
+
+    def verified(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Take the containers that have just been made for what they are."""
+        return {**spec, "made": {}}
 
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask compose and the engine to converge; the engine alone to look."""
@@ -75,10 +80,18 @@ class ComposeStackProvider(HostProvider):
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Mend what differs; without the model, name what differs from the record."""
         if "stack" not in facts:
-            return [acts.Act(why, {}) for why in _drift(spec["services"], facts["seen"]["containers"])]
+            return [acts.Act(each.what, {}) for each in _drift(spec["services"], facts["seen"]["containers"])]
         stack = {**facts["stack"], **facts.get("seen", {})}
         expect_readable(spec, stack, self.phase)
-        return bring_up(spec, stack, stack["services"], timeout_s=float(spec["timeout_s"]))
+        strangers = sorted(stack["containers"].keys() - stack["services"])
+        return [
+            *(_discard(name, stack["containers"][name]) for name in strangers),
+            *bring_up(spec, stack, stack["services"], timeout_s=float(spec["timeout_s"])),
+        ]
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell how each service's container differs from the one on record."""
+        return _drift(spec["services"], facts["seen"]["containers"])
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return each service's container as it is."""
@@ -120,14 +133,40 @@ class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
         super().__init__(ComposeStackProvider(), name, props, opts)
 
 
-def _drift(recorded: dict[str, Any], seen: dict[str, Any]) -> list[str]:
-    found: list[str] = []
+def _discard(name: str, container: dict[str, Any]) -> acts.Act:
+    why = f"service {name} is not one of the project's"
+    argv = ["docker", "rm", "--force", "--volumes", container["id"]]
+    return acts.run(why, argv, say=f"remove container {container['container']}", code="CONTAINER_NOT_REMOVED")
+
+
+def _drift(recorded: dict[str, Any], seen: dict[str, Any]) -> list[Finding]:
+    found: list[Finding] = []
     for service, was in sorted(recorded.items()):
         now = seen.get(service)
         if now is None:
-            found.append(f"service {service} has no container")
-        elif now["config"] != was["config"] or now["image"] != was["image"]:
-            found.append(f"service {service} runs with another configuration")
-        elif (now["state"], now["health"]) != ("running", "healthy" if was["health"] != "none" else "none"):
-            found.append(f"service {service} is {now['state']}, health {now['health']}")
-    return found + [f"service {service} is not one of the project's" for service in sorted(seen.keys() - recorded)]
+            found.append(Finding(f"service {service} has no container", was["container"], "missing"))
+        else:
+            found += _container_drift(service, was, now)
+    strangers = ((name, seen[name]) for name in sorted(seen.keys() - recorded))
+    return found + [
+        Finding(f"service {name} is not one of the project's", "no container", each["container"], each.get("since"))
+        for name, each in strangers
+    ]
+
+
+def _container_drift(service: str, was: dict[str, Any], now: dict[str, Any]) -> list[Finding]:
+    since = now.get("since")
+    if now["config"] != was["config"] or now["image"] != was["image"]:
+        there = f"{now['image']}, configuration {now['config'] or 'of another hand'}"
+        wanted = f"{was['image']}, configuration {was['config']}"
+        return [Finding(f"service {service} runs with another configuration", wanted, there, since)]
+    differing = compose.other_limits(was, now)
+    found = [
+        Finding(f"service {service} has another limit of {name.replace('_', ' ')}", str(before), str(after))
+        for name, (before, after) in differing.items()
+    ]
+    wanted = "healthy" if was["health"] != "none" else "none"
+    if (now["state"], now["health"]) != ("running", wanted):
+        what = f"service {service} is {now['state']}, health {now['health']}"
+        found.append(Finding(what, f"running, health {wanted}", f"{now['state']}, health {now['health']}", since))
+    return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import Resource
 
 from infra.commands import acts
+from infra.host.findings import Finding, of_file
 from infra.host.resource import HostProvider
 
 if TYPE_CHECKING:
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
     from pulumi import Input, ResourceOptions
 
 
+_REMOUNT = 'mount -o "remount,$1" "$2" || mount -o "remount,bind,$1" "$2"'
+"""A bind mount, and a device that is mounted elsewhere too, change their own options only."""
+_OPPOSITES = {"ro": "rw", "nosuid": "suid", "nodev": "dev", "noexec": "exec", "sync": "async"}
+
+
 class DataVolumeProvider(HostProvider):
     """Makes a file system only on a device that holds none, and never removes one."""
 
     subject = "data volume"
     phase = "volume"
+
+    def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        """Remember how the volume was mounted on this machine."""
+        same = bool(olds) and olds["connection"]["machine"] == spec["connection"]["machine"]
+        return {**spec, "options": olds["recorded"].get("options") if same else None}
 
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask for the mount, the device and the directories."""
@@ -38,9 +49,14 @@ class DataVolumeProvider(HostProvider):
         path = spec["mount"]
         if not facts["mount"]["source"]:
             steps.append(acts.mount(f"nothing is mounted at {path}", path, _device(spec)))
+        elif other := _other_options(spec, facts["mount"]):
+            wanted, there = other
+            why = f"{path} is mounted {there}, not {wanted}"
+            argv = ["sh", "-c", _REMOUNT, "remount", _explicit(wanted), path]
+            steps.append(acts.run(why, argv, say=f"mount {path} anew", code="MOUNT_FAILED", hint="dmesg | tail"))
         for each in spec["directories"]:
             # Under a mount that is yet to come, what is there now tells nothing.
-            if steps or not facts[f"directory {each['path']}"]["exists"]:
+            if not facts["mount"]["source"] or not facts[f"directory {each['path']}"]["exists"]:
                 why = f"{path}/{each['path']} is missing"
                 place = f"{path}/{each['path']}"
                 steps.append(acts.directory(why, place, owner=_text(each), mode=each["mode"], keep=True))
@@ -49,7 +65,21 @@ class DataVolumeProvider(HostProvider):
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return what is mounted."""
         del spec
-        return {"source": facts["mount"]["source"]}
+        return {"source": facts["mount"]["source"], "options": facts["mount"].get("options", [])}
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Tell the mount, its options, and each directory that is gone."""
+        path, mount = spec["mount"], facts["mount"]
+        if not mount["source"]:
+            return [Finding(f"nothing is mounted at {path}", _device(spec), "nothing")]
+        differing: list[Finding] = []
+        if other := _other_options(spec, mount):
+            differing.append(Finding(f"{path} is mounted with other options", *other))
+        for each in spec["directories"]:
+            found = facts[f"directory {each['path']}"]
+            if not found["exists"]:
+                differing.append(of_file(f"{path}/{each['path']} is missing", "present", "missing", found))
+        return differing
 
 
 class DataVolume(Resource, module="greenroom", name="DataVolume"):
@@ -71,8 +101,22 @@ class DataVolume(Resource, module="greenroom", name="DataVolume"):
             "mount": mount,
             "directories": [dict(each) for each in directories],
             "source": None,
+            "options": None,
         }
         super().__init__(DataVolumeProvider(), name, props, opts)
+
+
+def _other_options(spec: dict[str, Any], mount: dict[str, Any]) -> tuple[str, str] | None:
+    """Return (wanted, there) where the options are not those of the last converge; at first, writable is enough."""
+    there = sorted(mount.get("options", []))
+    wanted = sorted({*(spec.get("options") or there), "rw"} - {"ro"})
+    return (",".join(wanted), ",".join(there)) if there and wanted != there else None
+
+
+def _explicit(options: str) -> str:
+    """Name every option that decides, also where it is off: a remount keeps what it is not told."""
+    on = options.split(",")
+    return ",".join(name if name in on else opposite for name, opposite in _OPPOSITES.items())
 
 
 def _device(spec: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import operations
@@ -46,8 +47,11 @@ class Conductor:
         port: int,
         parallel: int,
         forget_pending_creates: bool,
+        looks_only: bool,
+        refresh_first: bool,
     ) -> None:
         self._forget_pending_creates = forget_pending_creates
+        self._refresh_first = refresh_first
         self._stack = stack
         self._operation: Operation = operation
         self._control = control
@@ -55,7 +59,7 @@ class Conductor:
         self._starter = starter
         self._port = port
         self._parallel = parallel
-        self._is_preview = operation == "preview"
+        self._is_preview = operation == "preview" or looks_only
         self._started_at = time.time()
         self._providers: Providers | None = None
 
@@ -76,7 +80,7 @@ class Conductor:
         self._hide_secrets(base, configuration)
         run = self._assemble(base, configuration, encoder)
         try:
-            self._perform(run, server)
+            run = self._perform(run, server, encoder)
             return self._conclude(run, encoder)
         finally:
             self._control.stop()
@@ -105,11 +109,19 @@ class Conductor:
             parallel=self._parallel,
             base=base,
             configuration=configuration,
-            journal=Journal(base, None if self._is_preview else lambda snapshot: self._write(encoder, snapshot)),
+            journal=self._journal(base, encoder),
             control=self._control,
             reporter=self._reporter,
             providers=self._providers,
         )
+
+    def _journal(self, base: Snapshot, encoder: Encoder) -> Journal:
+        return Journal(base, None if self._is_preview else lambda snapshot: self._write(encoder, snapshot))
+
+    def _renewed(self, run: Run, encoder: Encoder) -> Run:
+        """Return the run that goes on from what the one before has read."""
+        snapshot = run.journal.snapshot()
+        return replace(run, base=snapshot, journal=self._journal(snapshot, encoder))
 
     def _hide_secrets(self, base: Snapshot, configuration: Configuration) -> None:
         for key in configuration.secret_keys:
@@ -123,12 +135,14 @@ class Conductor:
         document = encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339())
         self._stack.store.write(document, readable=False)
 
-    def _perform(self, run: Run, server: Server) -> None:
+    def _perform(self, run: Run, server: Server, encoder: Encoder) -> Run:
+        """Perform the operation; returns the run as it ended."""
         if not self._is_preview:
             self._stack.store.keep_previous()
         _warn_of_pending(run)
         if self._operation in ("preview", "update"):
-            operations.update(run, server, self._starter)
+            renewed = (lambda ended: self._renewed(ended, encoder)) if self._refresh_first else None
+            run = operations.update(run, server, self._starter, renewed=renewed)
         else:
             server.start()
             if self._operation == "destroy":
@@ -143,6 +157,7 @@ class Conductor:
                 "The run was interrupted twice; what was running has been abandoned",
                 hint="what was under way is listed as pending in the state; look at it before the next run",
             )
+        return run
 
     def _conclude(self, run: Run, encoder: Encoder) -> Result:
         cancelled = self._control.is_cancelled

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.engine.queries import remove_stack, stack_outputs, stack_resources
+from localcloud.engine.queries import pending_operations, remove_stack, stack_outputs, stack_resources
 from localcloud.engine.session import Session
 from localcloud.engine.stack import Stack
 
@@ -64,9 +64,9 @@ class Engine:
         """Run the program and say what an update would do. Changes nothing, takes no lock."""
         return self._operate("preview")
 
-    def up(self) -> Result:
-        """Run the program and make the stack what it says."""
-        return self._operate("update")
+    def up(self, *, refresh: bool = False) -> Result:
+        """Run the program and make the stack what it says; with `refresh`, after reading the world into the state."""
+        return self._operate("update", refresh_first=refresh)
 
     def refresh(self, *, forget_pending_creates: bool = False) -> Result:
         """Read the world into the state; the program does not run. Raises StackNotFoundError.
@@ -76,11 +76,19 @@ class Engine:
         """
         return self._operate("refresh", forget_pending_creates=forget_pending_creates)
 
+    def look(self) -> Result:
+        """Read the world as a refresh does, and change nothing: no lock, no state. Raises StackNotFoundError."""
+        return self._operate("refresh", looks_only=True)
+
+    def pending(self) -> list[tuple[str, str]]:
+        """Return (operation, urn) of whatever a run that was cut short has left open. Raises StackNotFoundError."""
+        return pending_operations(self._stack())
+
     def destroy(self) -> Result:
         """Delete all resources of the stack; the program does not run. Raises StackNotFoundError."""
         return self._operate("destroy")
 
-    def _operate(self, operation: Operation, *, forget_pending_creates: bool = False) -> Result:
+    def _operate(self, operation: Operation, **options: bool) -> Result:
         self._session = Session(
             self._stack(),
             operation,
@@ -90,7 +98,7 @@ class Engine:
             python=self._python,
             parallel=self._parallel,
             preload=self._preload,
-            forget_pending_creates=forget_pending_creates,
+            **options,
         )
         return self._session.execute()
 

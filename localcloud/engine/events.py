@@ -6,7 +6,10 @@ All are frozen values fit for display: secrets are masked before they get here. 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Operation = Literal["preview", "update", "refresh", "destroy"]
 StepOperation = Literal[
@@ -53,6 +56,8 @@ class Step:
     seconds: float = 0.0
     failed: bool = False
     id: str = ""
+    found: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What a refresh read, whether it differs or not; None for all other steps and for what is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ whoever still waits is answered UNAVAILABLE, which the SDK turns into the progra
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +72,21 @@ class EngineService:
 
 
 class MonitorService:
-    """The ResourceMonitor service of one run."""
+    """The ResourceMonitor service of one run. It takes calls at once, and answers them from `open` on."""
 
-    def __init__(self, run: Run, registrar: Registrar, reader: Reader) -> None:
-        self._run = run
-        self._registrar = registrar
-        self._reader = reader
+    _run: Run
+    _registrar: Registrar
+    _reader: Reader
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
         self._with_outputs: set[str] = set()
         self.stack_outputs: PropertyMap | None = None
+
+    def open(self, run: Run, registrar: Registrar, reader: Reader) -> None:
+        """Begin to answer: the state that the program is held against is known now."""
+        self._run, self._registrar, self._reader = run, registrar, reader
+        self._opened.set()
 
     def methods(self) -> dict[str, Callable[[Any, Any], Any]]:
         """Return what is served."""
@@ -97,6 +105,7 @@ class MonitorService:
         """Answer UNAVAILABLE when the run has ended, and report whatever goes wrong in here."""
 
         def call(request: Any, context: Any) -> Any:
+            self._opened.wait()
             try:
                 return method(request)
             except Stopped:

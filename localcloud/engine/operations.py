@@ -17,6 +17,8 @@ from localcloud.engine.refresh import refresh_all
 from localcloud.engine.registration import Registrar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localcloud.engine.monitor import Server
     from localcloud.engine.processes import Child
     from localcloud.engine.run import Run
@@ -26,11 +28,13 @@ REPORTED = 32
 PROGRAM_PATIENCE_S = 5.0
 
 
-def update(run: Run, server: Server, starter: Starter) -> None:
-    """Run the program, fulfil what it registers, and delete what it no longer does. Also serves previews."""
-    executor = Executor(run)
-    registrar = Registrar(run, executor)
-    monitor = MonitorService(run, registrar, Reader(run, registrar, executor))
+def update(run: Run, server: Server, starter: Starter, *, renewed: Callable[[Run], Run] | None = None) -> Run:
+    """Run the program, fulfil what it registers, and delete what it no longer does. Also serves previews.
+
+    With `renewed` the world is read into the state first, while the program loads; it gives the run on that state.
+    Returns the run as it ended.
+    """
+    monitor = MonitorService()
     server.serve_monitor(monitor)
     server.start()
     program = starter.start_program(
@@ -47,6 +51,12 @@ def update(run: Run, server: Server, starter: Starter) -> None:
     run.reporter.program_started()
     drain = Drain(program, lambda line: _pass_on(run, line))
     threading.Thread(target=_watch, args=(run, program, drain), daemon=True).start()
+    if renewed:
+        refresh_all(run, alone=False)
+        run = renewed(run)
+    executor = Executor(run)
+    registrar = Registrar(run, executor)
+    monitor.open(run, registrar, Reader(run, registrar, executor))
     run.control.wait_for_program()
     _judge_exit(run, starter)
     if not run.control.is_stopping:
@@ -56,6 +66,7 @@ def update(run: Run, server: Server, starter: Starter) -> None:
     if not run.control.is_abandoned:
         _settle_stack_outputs(run, registrar, monitor)
     _end_program(run, program, starter)
+    return run
 
 
 def _pass_on(run: Run, line: str) -> None:

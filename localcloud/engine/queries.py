@@ -28,6 +28,11 @@ def stack_resources(stack: Stack) -> list[ResourceState]:
     return list(_snapshot(stack, with_secrets=True).resources)
 
 
+def pending_operations(stack: Stack) -> list[tuple[str, str]]:
+    """Return (operation, urn) of what a run that was cut short has left open; needs no key."""
+    return [(each.type, each.resource.urn) for each in _snapshot(stack, with_secrets=False).pending]
+
+
 def _snapshot(stack: Stack, *, with_secrets: bool) -> Snapshot:
     document = stack.read() or {}
     if not with_secrets:

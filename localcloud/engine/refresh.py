@@ -14,7 +14,7 @@ from localcloud.engine.differences import changed_paths, describe
 from localcloud.engine.plugins import InitializationError, ProviderError
 from localcloud.engine.providers import identify
 from localcloud.engine.urn import split_reference
-from localcloud.engine.values import equal
+from localcloud.engine.values import equal, masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,18 +29,21 @@ def is_readable(entry: ResourceState) -> bool:
     return entry.custom and not urns.is_provider(entry.type) and not entry.pending_replacement
 
 
-def refresh_all(run: Run) -> None:
-    """Read every resource, side by side. A failed read fails the run, but stops no other read."""
+def refresh_all(run: Run, *, alone: bool = True) -> None:
+    """Read every resource, side by side. A failed read fails the run, but stops no other read.
+
+    Where this is not `alone` but the first part of an update, the steps stay `refresh`, whatever they found.
+    """
     entries = [entry for entry in run.base.resources if is_readable(entry)]
     gone: list[ResourceState] = []
     with ThreadPoolExecutor(max(1, run.parallel)) as pool:
-        futures = [(entry, pool.submit(_refresh_one, run, entry)) for entry in entries]
+        futures = [(entry, pool.submit(_refresh_one, run, entry, alone=alone)) for entry in entries]
         gone.extend(entry for entry, future in futures if future.result())
     if gone and not run.control.is_cancelled:
         _forget(run, gone)
 
 
-def _refresh_one(run: Run, old: ResourceState) -> bool:
+def _refresh_one(run: Run, old: ResourceState, *, alone: bool) -> bool:
     """Read one resource; returns whether it is gone."""
     step = run.reporter.plan(old.urn, "refresh", identity=old.id)
     try:
@@ -59,7 +62,9 @@ def _refresh_one(run: Run, old: ResourceState) -> bool:
                 if changed_paths(old.outputs, new.outputs) or not equal(old.inputs, new.inputs):
                     new.modified = now_rfc3339()
                 run.journal.substitute(old, new)
-            run.reporter.finish(replace(step, op=operation, diff=diff), failed=False, began=began)
+            found = masked(new.outputs) if new is not None else None
+            ended = replace(step, op=operation if alone else "refresh", diff=diff, found=found)
+            run.reporter.finish(ended, failed=False, began=began)
             return new is None
     except Stopped:
         return False

@@ -38,8 +38,12 @@ class Session:
         parallel: int,
         preload: Sequence[str] = (),
         forget_pending_creates: bool = False,
+        looks_only: bool = False,
+        refresh_first: bool = False,
     ) -> None:
         self._preload = preload
+        self._looks_only = looks_only
+        self._refresh_first = refresh_first
         self._forget_pending_creates = forget_pending_creates
         self._stack = stack
         self._operation: Operation = operation
@@ -59,7 +63,7 @@ class Session:
 
     def execute(self) -> Result:
         """Run the operation. Raises EngineError when it can't begin, or was abandoned."""
-        lock = None if self._operation == "preview" else self._stack.store.lock()
+        lock = None if self._operation == "preview" or self._looks_only else self._stack.store.lock()
         try:
             result = self._execute()
         finally:
@@ -90,6 +94,8 @@ class Session:
                 port=port,
                 parallel=self._parallel,
                 forget_pending_creates=self._forget_pending_creates,
+                looks_only=self._looks_only,
+                refresh_first=self._refresh_first,
             )
             return self._conductor.run(document, keys)
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from infra.host import PACKAGES
 from infra.host.baseline import BaselineProvider
 from infra.host.checkout import CheckoutProvider
 from infra.host.env_file import EnvFileProvider
+from infra.host.gathering import gathering
 from infra.host.health import HealthGateProvider
 from infra.host.host_key import HostKeyProvider, PinnedHostProvider
 from infra.host.images import ImagesProvider
@@ -30,6 +32,7 @@ from infra.host.proxy import ProxyProvider
 from infra.host.stack import ComposeStackProvider
 from infra.host.volume import DataVolumeProvider
 from infra.transport.pool import close_all
+from infra.transport.worker import Worker
 from localcloud.hosting.git import application
 from localcloud.machines import Machines, images
 from localcloud.machines.spec import MachineSpec, VolumeMount
@@ -43,6 +46,8 @@ WORKLOAD = Path(__file__).parent / "host_workload"
 DIRECTORY = "/home/deploy/hello"
 DOMAIN = "staging.hello.test"
 CIDR = "10.97.{}.0/24"
+READS_AT_ONCE = 4
+"""How many calls the SDK's dynamic provider serves at a time."""
 PROVIDERS: dict[str, HostProvider] = {
     "host key": HostKeyProvider(),
     "pinned host": PinnedHostProvider(),
@@ -89,14 +94,18 @@ class Lab:
         return self.operations
 
     def refresh(self) -> dict[str, list[str]]:
-        """Read every resource; return what was found to differ, by resource."""
-        found: dict[str, list[str]] = {}
-        for name, provider in ((name, PROVIDERS[name]) for name in PROVIDERS if name in self.state):
-            outs = provider.read(name, self.state[name]).outs or {}
-            self.state[name] = outs
-            if outs["drift"] or not outs["reachable"]:
-                found[name] = outs["drift"]
-        return found
+        """Read every resource, as a process of its own would; return what was found to differ, by resource."""
+        gathering.forget()
+        names = [name for name in PROVIDERS if name in self.state]
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            answers = pool.map(lambda name: PROVIDERS[name].read(name, self.state[name]).outs or {}, names)
+            self.state |= json.loads(json.dumps(dict(zip(names, answers, strict=True))))
+        outs = {name: self.state[name] for name in names}
+        return {name: each["drift"] for name, each in outs.items() if each["drift"] or not each["reachable"]}
+
+    def findings(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what the last refresh found, in detail."""
+        return {name: each["findings"] for name, each in self.state.items() if each.get("findings")}
 
     def destroy(self) -> None:
         """Delete every resource, last one first."""
@@ -182,12 +191,29 @@ class Lab:
 
 
 @contextlib.contextmanager
+def counted_requests() -> Iterator[list[str]]:
+    """Yield a list that grows by the subject of each request that goes out to a worker: one round trip each."""
+    asked: list[str] = []
+    call = Worker.call
+
+    def counting(self: Worker, **request: Any) -> dict[str, Any]:
+        asked.append(request["subject"])
+        return call(self, **request)
+
+    Worker.call = counting  # type: ignore[method-assign]  (counts, and passes everything on)
+    try:
+        yield asked
+    finally:
+        Worker.call = call  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
 def booted_lab(home: Path) -> Iterator[Lab]:
     """Boot a droplet from nothing and yield it; leave nothing behind."""
     images.ensure(print)
     git = home / "git" / "hello.git"
     subprocess.run(["git", "init", "-q", "--bare", str(git)], check=True)
-    with _serving(git.parent) as port:
+    with serving_git(git.parent) as port:
         label = hashlib.sha256(f"{home}{os.getpid()}".encode()).hexdigest()[:12]
         machines = Machines(home, label, git_port=port)
         machines.create_volume("hello-volume", 1)
@@ -227,7 +253,8 @@ def booted_lab(home: Path) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def _serving(root: Path) -> Iterator[int]:
+def serving_git(root: Path) -> Iterator[int]:
+    """Serve a directory of repositories; yield the port."""
     config = uvicorn.Config(application(root), host="127.0.0.1", port=0, log_level="warning", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -128,6 +128,61 @@ def test_an_engine_can_be_used_again(embedded_bench: Bench) -> None:
     embedded_bench.inspect()
 
 
+def test_a_look_reads_everything_and_touches_no_file(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    embedded_bench.world.drift("a-1", x=9)
+    before = {path: path.read_bytes() for path in embedded_bench.backend.rglob("*") if path.is_file()}
+
+    result = engine_of(embedded_bench).look()
+
+    found = {step.name: step for step in result.steps}
+    assert result.succeeded
+    assert (found["a"].op, found["b"].op) == ("update", "same")
+    assert [(each.path, each.old, each.new) for each in found["a"].diff] == [("x", 1, 9)]
+    assert found["b"].found == {"x": "stamp of a-1", "stamp": "stamp of b-1"}
+    assert CANARY not in repr([step.found for step in result.steps])
+    assert {path: path.read_bytes() for path in embedded_bench.backend.rglob("*") if path.is_file()} == before
+
+
+def test_a_look_needs_no_lock_and_names_what_is_gone(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    embedded_bench.world.put("b-1", None)
+    lock = embedded_bench.backend / ".pulumi" / "locks" / "organization" / "lab" / "dev" / "other.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text("{}")
+
+    steps = {step.name: step.op for step in engine_of(embedded_bench).look().steps}
+    assert steps == {"a": "same", "b": "delete"}
+    lock.unlink()
+
+
+def test_up_with_refresh_reads_the_world_first_and_mends_it_in_one_run(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    embedded_bench.world.drift("a-1", x=9)
+    embedded_bench.world.put("b-1", None)
+    assert engine_of(embedded_bench).up().changes == {"same": 3}
+
+    result = engine_of(embedded_bench).up(refresh=True)
+
+    assert result.changes == {"refresh": 2, "same": 1, "update": 1, "create": 1}
+    assert [step.name for step in result.steps if step.op == "refresh" and step.diff] == ["a"]
+    assert embedded_bench.world.get("a-1")["x"] == 1
+    assert engine_of(embedded_bench).up(refresh=True).changes == {"refresh": 2, "same": 3}
+    embedded_bench.inspect()
+
+
+def test_a_read_that_fails_stops_the_up_behind_it(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    embedded_bench.script({"call": "Read", "name": "b", "error": "unreachable"})
+    embedded_bench.program(PROGRAM.replace("x=1", "x=2"))
+
+    result = engine_of(embedded_bench).up(refresh=True)
+
+    assert not result.succeeded
+    assert embedded_bench.world.get("a-1")["x"] == 1
+    embedded_bench.inspect()
+
+
 def test_cancel_from_a_thread_stops_a_run(embedded_bench: Bench) -> None:
     embedded_bench.script({"call": "Create", "name": "a", "gate": "go"})
     embedded_bench.program(PROGRAM)

@@ -17,7 +17,7 @@ from infra.cli.app import ALIASES, VERBS, run
 from infra.cli.checked import check_stack
 from infra.cli.console import Console
 from infra.cli.progress import Progress, kind_of
-from infra.cli.render import document_of, drift_of, explain, summary, table
+from infra.cli.render import document_of, explain, summary, table
 from infra.errors import ConfigurationError
 from infra.redaction import Redactor
 from localcloud.engine.events import Diagnostic, PropertyDiff, Result, Step, StepFinished, StepStarted
@@ -206,21 +206,6 @@ def test_a_replacement_is_counted_once() -> None:
     steps = [step("a", "create-replacement"), step("a", "replace"), step("a", "delete-replaced"), step("b", "same")]
     assert summary(result(*steps)) == "1 replaced, 1 unchanged, 1.2 s"
     assert summary(result(*steps, operation="preview")) == "1 to replace, 1 unchanged, 1.2 s"
-
-
-def test_drift_names_resource_property_expected_and_found() -> None:
-    findings = drift_of(
-        result(
-            step("env-file", "update", PropertyDiff("mode", "update", "0600", "0644")),
-            step("droplet", "delete"),
-            step("quiet", "same"),
-            operation="refresh",
-        )
-    )
-    assert findings == [
-        {"resource": "env-file", "type": "EnvFile", "property": "mode", "expected": "0600", "found": "0644"},
-        {"resource": "droplet", "type": "EnvFile", "property": "", "expected": "present", "found": "missing"},
-    ]
 
 
 def test_a_run_as_a_document_carries_its_schema_and_only_what_changed() -> None:

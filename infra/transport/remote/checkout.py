@@ -9,6 +9,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from infra.transport.remote.files import instant
 from infra.transport.remote.processes import Finished, command_text, run
 from infra.transport.remote.report import ActFailure
 
@@ -33,7 +34,14 @@ def checkout_fact(probe: dict[str, Any]) -> dict[str, Any]:
     url = _git(["config", "--get", "remote.origin.url"], directory, owner)
     state = _git(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"], directory, owner)
     changed = sorted(entry for entry in state.stdout.split("\0") if entry) if state.exit_status == 0 else ["?? .git"]
-    return {"exists": True, "commit": head.stdout.strip(), "url": url.stdout.strip(), "changed": changed}
+    return {
+        "exists": True,
+        "commit": head.stdout.strip(),
+        "url": url.stdout.strip(),
+        "changed": changed,
+        "times": {entry: _changed_at(f"{directory}/{entry[3:]}") for entry in changed},
+        "head_at": _changed_at(f"{directory}/.git/HEAD"),
+    }
 
 
 def checkout_act(act: dict[str, Any], report: Reporter) -> None:
@@ -57,6 +65,13 @@ def checkout_act(act: dict[str, Any], report: Reporter) -> None:
             f"ls -la {directory}; move what is there away, it is no checkout",
         )
     _clone(act, directory, owner)
+
+
+def _changed_at(path: str) -> str | None:
+    try:
+        return instant(os.lstat(path).st_mtime)
+    except OSError:
+        return None
 
 
 def _clone(act: dict[str, Any], directory: str, owner: str) -> None:

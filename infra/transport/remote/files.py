@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["directory_act", "file_fact", "remove_act", "write_act"]
+__all__ = ["directory_act", "file_fact", "instant", "remove_act", "replace_file", "write_act"]
 
 import base64
 import grp
@@ -13,14 +13,20 @@ import pwd
 import shutil
 import stat
 import tempfile
+import time
 from typing import TYPE_CHECKING, Any
+
+from infra.transport.remote.report import parse_env
 
 if TYPE_CHECKING:
     from infra.transport.remote.report import Reporter
 
 
 def file_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    """Tell what stands at a path: kind, mode, owner, and a digest of the content (keyed when a key is given)."""
+    """Tell what stands at a path: kind, mode, owner, and a digest of the content (keyed when a key is given).
+
+    With `variables` the file is an env file, and each of its variables is told by a keyed digest of its own.
+    """
     path: str = probe["path"]
     try:
         found = os.lstat(path)
@@ -35,29 +41,51 @@ def file_fact(probe: dict[str, Any]) -> dict[str, Any]:
         "uid": str(found.st_uid),
         "group": _group_name(found.st_gid),
         "digest": "",
+        # A change of mode or owner moves only the inode's time, one of the content both.
+        "changed_at": instant(found.st_ctime),
     }
     if kind == "file":
         with open(path, "rb") as stream:  # noqa: PTH123
             content = stream.read()
         key = bytes.fromhex(probe.get("key", ""))
         fact["digest"] = hmac.new(key, content, "sha256").hexdigest() if key else hashlib.sha256(content).hexdigest()
+        if probe.get("variables"):
+            fact["variables"] = _digests(content, key)
         if probe.get("content"):
             fact["content"] = content.decode(errors="replace")
     return fact
 
 
+def instant(seconds: float) -> str:
+    """Return a time of this host's clock as RFC 3339, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _digests(content: bytes, key: bytes) -> dict[str, str]:
+    """Digest each variable together with its name, so that equal values do not look equal."""
+    pairs = parse_env(content.decode(errors="surrogateescape"))
+    return {
+        name: hmac.new(key, f"{name}={value}".encode(errors="surrogateescape"), "sha256").hexdigest()[:16]
+        for name, value in pairs
+    }
+
+
 def write_act(act: dict[str, Any], report: Reporter) -> None:
     """Write a file: a temporary one beside it gets content, owner and mode, is synced, then takes the name."""
     del report
-    path: str = act["path"]
+    uid, gid = _ids(str(act["owner"]))
+    replace_file(act["path"], base64.b64decode(act["content"]), uid, gid, int(str(act["mode"]), 8))
+
+
+def replace_file(path: str, content: bytes, uid: int, gid: int, mode: int) -> None:
+    """Write a file in a way that a cut in the middle leaves the old one whole."""
     folder = os.path.dirname(path)  # noqa: PTH120
     handle, temporary = tempfile.mkstemp(prefix=".greenroom.", dir=folder)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(base64.b64decode(act["content"]))
-            uid, gid = _ids(str(act["owner"]))
+            stream.write(content)
             os.fchown(stream.fileno(), uid, gid)
-            os.fchmod(stream.fileno(), int(str(act["mode"]), 8))
+            os.fchmod(stream.fileno(), mode)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)  # noqa: PTH105

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from infra.transport.remote.checkout import checkout_act, checkout_fact
 from infra.transport.remote.engine import EngineRefusal
 from infra.transport.remote.files import directory_act, file_fact, remove_act, write_act
+from infra.transport.remote.gather import gather, remember_act
 from infra.transport.remote.processes import run, run_act
 from infra.transport.remote.report import ActFailure, Redactor, Reporter
 from infra.transport.remote.stack import (
@@ -55,6 +56,10 @@ def _command_fact(probe: dict[str, Any]) -> dict[str, Any]:
     return {"exit_status": finished.exit_status, "stdout": finished.stdout, "stderr": finished.stderr}
 
 
+def _gathered_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    return gather(probe, FACTS)
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "checkout": checkout_fact,
     "command": _command_fact,
@@ -62,6 +67,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "exec": exec_fact,
     "file": file_fact,
     "first_boot": first_boot_fact,
+    "gathered": _gathered_fact,
     "host_keys": host_keys_fact,
     "http": http_fact,
     "images": images_fact,
@@ -99,6 +105,7 @@ ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "directory": directory_act,
     "down": down_act,
     "mount": mount_act,
+    "remember": remember_act,
     "remove": remove_act,
     "remove_images": remove_images_act,
     "run": run_act,

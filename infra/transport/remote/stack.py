@@ -100,7 +100,25 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
         "image": container["Config"]["Image"],
         "image_id": container["Image"],
         "config": labels.get(LABEL, ""),
+        "limits": _limits(container["HostConfig"]),
+        "since": _since(state),
     }
+
+
+def _limits(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what `docker update` can change behind the compose file's back; 0 stands for no limit."""
+    return {
+        "cpus": (config.get("NanoCpus") or 0) / 1e9,
+        "memory_bytes": config.get("Memory") or 0,
+        "pids": max(0, config.get("PidsLimit") or 0),
+        "restart": (config.get("RestartPolicy") or {}).get("Name") or "no",
+    }
+
+
+def _since(state: dict[str, Any]) -> str | None:
+    """Return when a container came into its state, to the second; the engine's year 1 stands for never."""
+    at = str(state["StartedAt"] if state["Status"] in ("running", "paused") else state["FinishedAt"])
+    return None if at.startswith("0001-") else f"{at[:19]}Z"
 
 
 def exec_fact(probe: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from infra.transport.remote.processes import run
 
+_UNIT_PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,StateChangeTimestamp"
+
 
 def user_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """Tell whether an account exists, where it lives, its groups and the keys that open it."""
@@ -44,9 +46,9 @@ def packages_fact(probe: dict[str, Any]) -> dict[str, str]:
 
 
 def units_fact(probe: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Return load, active and enabled state of each named unit."""
+    """Return load, active and enabled state of each named unit, and when it last changed its active state."""
     names: list[str] = probe["names"]
-    finished = run(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", *names])
+    finished = run(["systemctl", "show", f"--property={_UNIT_PROPERTIES}", *names])
     facts: dict[str, dict[str, str]] = {}
     for name, block in zip(names, finished.stdout.strip().split("\n\n"), strict=False):
         values: dict[str, str] = {}
@@ -57,8 +59,16 @@ def units_fact(probe: dict[str, Any]) -> dict[str, dict[str, str]]:
             "load": values.get("LoadState", ""),
             "active": values.get("ActiveState", ""),
             "enabled": values.get("UnitFileState", ""),
+            "since": _instant(values.get("StateChangeTimestamp", "")),
         }
     return facts
+
+
+def _instant(text: str) -> str | None:
+    """Return systemd's timestamp (`Tue 2026-11-24 15:30:06 UTC`) as RFC 3339; None for one of another zone."""
+    words = text.split()
+    is_utc = len(words) == 4 and words[3] == "UTC"  # noqa: PLR2004 (weekday, date, time, zone)
+    return f"{words[1]}T{words[2]}Z" if is_utc else None
 
 
 def first_boot_fact(probe: dict[str, Any]) -> dict[str, str]:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 _FSTAB = "/etc/fstab"
 _OPTIONS = "defaults,nofail,discard,noatime"
+_DECIDING = frozenset({"ro", "rw", "nosuid", "nodev", "noexec", "sync"})
 _POLL_S = 0.2
 
 
 def mount_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    """Tell what is mounted at a path."""
-    return {"source": _source(probe["path"])}
+    """Tell what is mounted at a path, and with which of the options that decide what may be done there."""
+    source, options = _mounted(probe["path"])
+    return {"source": source, "options": sorted(set(options) & _DECIDING)}
 
 
 def mount_act(act: dict[str, Any], report: Reporter) -> None:
@@ -68,8 +70,12 @@ def _list(path: str, device: str) -> None:
 
 
 def _source(path: str) -> str:
+    return _mounted(path)[0]
+
+
+def _mounted(path: str) -> tuple[str, list[str]]:
     rows = [line.split() for line in _lines("/proc/self/mounts")]
-    return next((row[0] for row in reversed(rows) if row[1] == path), "")
+    return next(((row[0], row[3].split(",")) for row in reversed(rows) if row[1] == path), ("", []))
 
 
 def _lines(path: str) -> list[str]:
