@@ -14,7 +14,7 @@ from pulumi.dynamic import Resource
 
 from infra.commands import acts, compose
 from infra.host.resource import HostProvider
-from infra.host.workload import expect_readable
+from infra.host.workload import expect_acceptable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class ComposeStackProvider(HostProvider):
         if "stack" not in facts:
             return [acts.Act(why, {}) for why in _drift(spec["services"], facts["seen"]["containers"])]
         stack = {**facts["stack"], **facts.get("seen", {})}
-        expect_readable(spec, stack, self.phase)
+        expect_acceptable(spec, stack, self.phase)
         return bring_up(spec, stack, stack["services"], timeout_s=float(spec["timeout_s"]))
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
