@@ -107,15 +107,7 @@ def floor(posture: Mapping[str, Any]) -> dict[str, Any]:
 
 def _asked(service: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     posture = service["posture"]
-    if posture["privileged"]:
-        yield "docker-5.5", "privileged: true", "no privileged container"
-    for name in posture["namespaces"]:
-        yield _NAMESPACES[name]
-    for name in posture["cap_add"]:
-        if name in _PARTICULAR:
-            yield "docker-5.4", f"cap_add: {name}", "no capability that reaches the machine"
-    for option in posture["security_opt"]:
-        yield from _option(option)
+    yield from _rights(posture)
     for device in posture["devices"]:
         yield "docker-5.18", f"the device {device}", "no device of the machine"
     for path in posture["mounts"]:
@@ -127,6 +119,18 @@ def _asked(service: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "docker-5.27", "no healthcheck", "one, which the release waits for"
     if _floats(service["image"]):
         yield "greenroom-1", f"the image {service['image']}", "a tag that stays, or a digest"
+
+
+def _rights(posture: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if posture["privileged"]:
+        yield "docker-5.5", "privileged: true", "no privileged container"
+    for name in posture["namespaces"]:
+        yield _NAMESPACES[name]
+    for name in posture["cap_add"]:
+        if name in _PARTICULAR:
+            yield "docker-5.4", f"cap_add: {name}", "no capability that reaches the machine"
+    for option in posture["security_opt"]:
+        yield from _option(option)
 
 
 def _option(option: str) -> Iterator[tuple[str, str, str]]:

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 import re
-from datetime import date
+from datetime import date  # noqa: TC003 (pydantic looks at it)
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator

@@ -1,4 +1,4 @@
-"""Containers confined: what a service asks for is told from the model, refused by its check, waived while a date says so."""
+"""Containers confined: what a service asks for is told from the model, and refused unless a waiver stands."""
 
 from __future__ import annotations
 

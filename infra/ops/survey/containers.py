@@ -122,7 +122,7 @@ def _container(inspected: dict[str, Any], processes: list[dict[str, Any]]) -> di
         "project": labels.get("com.docker.compose.project", ""),
         "service": labels.get("com.docker.compose.service", ""),
         "apparmor": inspected.get("AppArmorProfile") or "",
-        "networks": sorted((inspected["NetworkSettings"].get("Networks") or {})),
+        "networks": sorted(inspected["NetworkSettings"].get("Networks") or {}),
         "mounts": [
             {name: mount.get(name) for name in ("Type", "Source", "Destination", "RW", "Propagation")}
             for mount in inspected.get("Mounts") or []
