@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Environment", "Host", "Release", "all_secrets", "given_secrets"]
+__all__ = ["Environment", "Host", "Release", "all_secrets", "container_waivers", "given_secrets"]
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -19,12 +20,14 @@ from infra.source import release_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from infra.cloud import Cloud, Names
     from infra.settings import Settings
 
 LOGIN_USER = "root"
 SSH_PORT = 22
+CONTAINER_CHECKS = ("docker-5.", "greenroom-")
 
 
 def given_secrets(
@@ -55,6 +58,20 @@ def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pu
         if setting.source == "generated":
             values[name] = GeneratedSecret(name, length=setting.length).value
     return values
+
+
+def container_waivers(settings: Settings, today: date) -> list[dict[str, Any]]:
+    """Give the waivers that a compose file can need, told apart by whether they still stand on this day (UTC)."""
+    return [
+        {
+            "check": each.check,
+            "service": each.service or "",
+            "until": each.until.isoformat(),
+            "expired": each.until < today,
+        }
+        for each in settings.waivers
+        if each.check.startswith(CONTAINER_CHECKS)
+    ]
 
 
 @dataclass(frozen=True)
@@ -184,6 +201,7 @@ class Release(pulumi.ComponentResource):
             project=workload.project,
             variables=dict(environment.variables),
             secrets=sorted(settings.secrets),
+            waivers=container_waivers(settings, datetime.now(UTC).date()),
         )
         images = resources.Images(
             "images",

@@ -39,6 +39,8 @@ class StackFacts:
     """Secrets that the environment has to give, with the shortest length believed."""
     unset_secrets: dict[str, int]
     """Secrets that the stack file has to hold and does not, likewise."""
+    waivers: list[dict[str, str]]
+    """check, service (empty: none in particular), reason, until (ISO date)."""
 
     def require_secrets(self) -> None:
         """Raise one ConfigurationError that names every secret nobody has given; called before a run."""
@@ -111,4 +113,8 @@ def _judge(root: Path, path: Path, stack: str) -> StackFacts:
         publish=dict(settings.local_cloud.publish) if settings.local_cloud else {},
         environment_secrets=given,
         unset_secrets=unset,
+        waivers=[
+            {"check": each.check, "service": each.service or "", "reason": each.reason, "until": str(each.until)}
+            for each in settings.waivers
+        ],
     )

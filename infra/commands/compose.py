@@ -1,7 +1,8 @@
 """docker compose as argument lists, and the plan that turns a project's facts into the fewest changes.
 
 Containers carry a digest of their service's resolved configuration as a label, put on by an override file. What is
-recreated is therefore exactly what differs, environment included; the rest keeps running.
+recreated is therefore exactly what differs, environment included; the rest keeps running. The same file confines them
+(`confinement.floor`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ __all__ = [
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from infra.commands.confinement import floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,9 +80,12 @@ def model_probe(kind: str, workload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def override(services: Mapping[str, Any]) -> str:
-    """Return the override file: each service's digest as a label. JSON is YAML."""
-    labels = {name: {"labels": {LABEL: service["config"]}} for name, service in sorted(services.items())}
-    return json.dumps({"services": labels}, indent=1) + "\n"
+    """Return the override file: each service's digest as a label, and its confinement. JSON is YAML."""
+    added = {
+        name: {"labels": {LABEL: service["config"]}, **floor(service["posture"])}
+        for name, service in sorted(services.items())
+    }
+    return json.dumps({"services": added}, indent=1) + "\n"
 
 
 def recreate_arguments(workload: Mapping[str, Any], services: Iterable[str]) -> list[str]:

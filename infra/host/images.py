@@ -11,7 +11,7 @@ from pulumi.dynamic import Resource
 from infra.commands import acts, compose
 from infra.host.findings import Finding
 from infra.host.resource import HostProvider
-from infra.host.workload import expect_readable
+from infra.host.workload import expect_acceptable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ class ImagesProvider(HostProvider):
             missing = [name for name, found in sorted(facts["present"].items()) if found != spec["images"][name]]
             return [acts.Act(f"image {name} is missing or another one", {}) for name in missing]
         stack, workload = facts["stack"], spec["workload"]
-        expect_readable(spec, stack, self.phase)
+        expect_acceptable(spec, stack, self.phase)
         release = spec["release"]
         missing = {name for name, found in stack["images"].items() if not found or release.get(name, found) != found}
         is_built = spec["mode"] == "build"

@@ -19,7 +19,7 @@ from infra.errors import StepError
 from infra.host.findings import Finding
 from infra.host.resource import HostProvider
 from infra.host.stack import bring_up
-from infra.host.workload import expect_readable
+from infra.host.workload import expect_acceptable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ class MigrationsProvider(HostProvider):
         if "migration" in facts:
             return []
         stack = facts["stack"]
-        expect_readable(spec, stack, self.phase)
+        expect_acceptable(spec, stack, self.phase)
         services = compose.closure(stack["services"], stack["services"][spec["service"]]["depends"])
         return [*bring_up(spec, stack, services, timeout_s=300.0), _migrate(spec)]
 

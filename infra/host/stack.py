@@ -15,7 +15,7 @@ from pulumi.dynamic import Resource
 from infra.commands import acts, compose
 from infra.host.findings import Finding
 from infra.host.resource import HostProvider
-from infra.host.workload import expect_readable
+from infra.host.workload import expect_acceptable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class ComposeStackProvider(HostProvider):
         if "stack" not in facts:
             return [acts.Act(each.what, {}) for each in _drift(spec["services"], facts["seen"]["containers"])]
         stack = {**facts["stack"], **facts.get("seen", {})}
-        expect_readable(spec, stack, self.phase)
+        expect_acceptable(spec, stack, self.phase)
         strangers = sorted(stack["containers"].keys() - stack["services"])
         return [
             *(_discard(name, stack["containers"][name]) for name in strangers),

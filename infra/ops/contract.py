@@ -64,6 +64,17 @@ class Check(Model):
     steps: Annotated[tuple[Request, ...], Field(min_length=1)]
 
 
+class Confinement(Model):
+    """What a container's processes may do. Left out, it is nothing: no capability, a file system that only reads."""
+
+    user: Annotated[str, Field(pattern=r"^[0-9]+:[0-9]+$")]
+    """Numbers of user and group of each process; compose, image or entry point may have chosen them."""
+    capabilities: tuple[str, ...] = ()
+    read_only: bool = True
+    processes: Annotated[int, Field(gt=0)]
+    """The limit of processes."""
+
+
 class Service(Model):
     """A container, by the name compose gives it, with its limits."""
 
@@ -72,6 +83,8 @@ class Service(Model):
     cpus: Annotated[float, Field(gt=0)]
     memory_mib: Annotated[int, Field(gt=0)]
     health: bool = True
+    confined: Confinement | None = None
+    """Without it only what is asked of every container is proved."""
 
 
 class Database(Model):

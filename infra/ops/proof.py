@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Subject"]
+__all__ = ["SUBJECT", "Subject"]
 
 import json
 import socket
@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from infra.ops.backend import host_over
 from infra.ops.public import Answer, PublicClient
@@ -116,6 +118,10 @@ class Subject:
         if request.max_seconds is not None:
             slow = f"{where} took {answer.seconds:.2f} s; expected at most {request.max_seconds}"
             expected(answer.seconds <= request.max_seconds, slow)
+
+
+SUBJECT = pytest.StashKey[Subject]()
+"""Where a suite's configuration keeps the stack that it is about."""
 
 
 def expected(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as the statement it is

@@ -1,4 +1,6 @@
-"""`verify`: runs the acceptance suite against a stack and keeps what it found.
+"""`verify`: runs a suite of statements against a stack and keeps what it found.
+
+There are two: the acceptance of the workload, and, apart from it, the security of host and containers (`SECURITY`).
 
 pytest runs in this process, without the plugins that the development environment has, and is handed the stack as an
 object: no secret has to pass through a command line, a variable or a file. Its JUnit report is masked before it stays.
@@ -6,7 +8,7 @@ object: no secret has to pass through a command line, a variable or a file. Its 
 
 from __future__ import annotations
 
-__all__ = ["Row", "Target", "Verification", "verify"]
+__all__ = ["ACCEPTANCE", "SECURITY", "Exemption", "Row", "Suite", "Target", "Verification", "verify"]
 
 import contextlib
 import io
@@ -15,7 +17,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -24,6 +26,7 @@ from infra.redaction import PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from pathlib import Path
 
     from infra.transport import Endpoint
@@ -31,6 +34,30 @@ if TYPE_CHECKING:
 REASON_LIMIT = 600
 ERROR_STATUSES = (3, 4, 5)
 """pytest's own: internal error, usage error, nothing collected."""
+Status = Literal["passed", "failed", "waived", "not-applicable"]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A set of statements: its folder below the acceptance suite, its document's schema, and the name of its files."""
+
+    folder: str
+    schema: str
+    stem: str
+
+
+ACCEPTANCE = Suite("", "greenroom/verification/1", "latest")
+SECURITY = Suite("security", "greenroom/security/1", "security")
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A waiver of the settings: the check, the one service it is about (or none), why, and its last day."""
+
+    check: str
+    service: str
+    reason: str
+    until: date
 
 
 @dataclass(frozen=True)
@@ -49,6 +76,9 @@ class Target:
     release: Mapping[str, Any]
     admin_email: str
     admin_password: str = field(repr=False)
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """What `infra.ops.survey` found; the security statements are made about it."""
+    waivers: tuple[Exemption, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,15 +87,26 @@ class Row:
 
     group: str
     name: str
-    passed: bool
+    status: Status
     seconds: float
     reason: str = ""
+    check: str = ""
+    """The number of the check that the statement restates; the workload's own statements have none."""
+    remedy: str = ""
+    until: str = ""
+    """The last day of the waiver that covers it."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing has to be done about it."""
+        return self.status != "failed"
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The proof as one document; `greenroom/verification/1`."""
+    """The proof as one document."""
 
+    suite: Suite
     stack: str
     at: str
     commit: str
@@ -80,21 +121,30 @@ class Verification:
     @property
     def summary(self) -> str:
         """One line about all of them."""
-        verdict = f"{len(self.failed)} of {len(self.rows)} failed" if self.failed else f"all {len(self.rows)} hold"
-        return f"{verdict}, {self.seconds:.1f} s, {self.at}, commit {self.commit[:7]}"
+        counted = {status: self.count(status) for status in ("waived", "not-applicable")}
+        held = len(self.rows) - sum(counted.values())
+        verdict = f"{len(self.failed)} of {len(self.rows)} failed" if self.failed else f"all {held} hold"
+        besides = "".join(f", {number} {status.replace('-', ' ')}" for status, number in counted.items() if number)
+        return f"{verdict}{besides}, {self.seconds:.1f} s, {self.at}, commit {self.commit[:7]}"
+
+    def count(self, status: Status) -> int:
+        """Give how many statements came out like this."""
+        return sum(row.status == status for row in self.rows)
 
     def document(self) -> dict[str, Any]:
-        """Give the JSON form."""
+        """Give the JSON form; `docs/security.md` describes it."""
         return {
-            "schema": "greenroom/verification/1",
+            "schema": self.suite.schema,
             "stack": self.stack,
             "at": self.at,
             "commit": self.commit,
             "seconds": round(self.seconds, 3),
             "total": len(self.rows),
             "failed": len(self.failed),
+            "waived": self.count("waived"),
+            "not_applicable": self.count("not-applicable"),
             "summary": self.summary,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [{**asdict(row), "passed": row.passed} for row in self.rows],
         }
 
 
@@ -109,32 +159,41 @@ class _Recorder:
         """Keep one row a test: its call, or the phase that kept it from being called."""
         if report.when != "call" and report.passed:
             return
-        properties = dict(report.user_properties)
-        reason = "" if report.passed else _reason(report)
-        name = str(properties.get("statement") or report.nodeid.rpartition("::")[2])
-        row = Row(str(properties.get("group", "")), name, report.passed, round(report.duration, 3), reason)
+        properties = {name: str(value) for name, value in report.user_properties}
+        row = Row(
+            group=properties.get("group", ""),
+            name=properties.get("statement") or report.nodeid.rpartition("::")[2],
+            status=_status(report),
+            seconds=round(report.duration, 3),
+            reason=_reason(report),
+            check=properties.get("check", ""),
+            remedy=properties.get("remedy", ""),
+            until=properties.get("until", ""),
+        )
         known = self.rows.get(report.nodeid)
         self.rows[report.nodeid] = row if known is None or known.passed else known
 
 
-def verify(target: Target, *, suite: Path, evidence: Path) -> Verification:
-    """Run the suite and leave `latest.json` and `latest.xml` (JUnit) in `evidence`.
+def verify(target: Target, suite: Suite = ACCEPTANCE, *, root: Path, evidence: Path) -> Verification:
+    """Run a suite, whose folder is below `root`, and leave its JSON and JUnit files in `evidence`.
 
     Raises GreenroomError when the suite itself could not run; a failed statement is a row, not an error.
     """
     evidence.mkdir(parents=True, exist_ok=True)
-    junit = evidence / "latest.xml"
+    junit = evidence / f"{suite.stem}.xml"
     recorder = _Recorder(target)
     PROCESS.add([target.admin_password, target.endpoint.private_key])
     began = time.monotonic()
     output = io.StringIO()
-    arguments = [f"--rootdir={suite}", "-c", str(suite / "pytest.ini"), f"--junitxml={junit}", str(suite)]
+    place = root / suite.folder
+    arguments = [f"--rootdir={root}", "-c", str(root / "pytest.ini"), f"--junitxml={junit}", str(place)]
     with _no_plugins(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         status = pytest.main(arguments, plugins=[recorder])
     if status in ERROR_STATUSES or not recorder.rows:
         tail = PROCESS.mask("\n".join(output.getvalue().splitlines()[-20:]))
         raise GreenroomError(f"The acceptance suite could not run (pytest status {int(status)})\n{tail}")
     verification = Verification(
+        suite=suite,
         stack=target.stack,
         at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         commit=str(target.release.get("commit", "")),
@@ -143,9 +202,9 @@ def verify(target: Target, *, suite: Path, evidence: Path) -> Verification:
     )
     junit.write_text(PROCESS.mask(junit.read_text(encoding="utf-8")), encoding="utf-8")
     text = json.dumps(verification.document(), indent=2, ensure_ascii=False)
-    temporary = evidence / "latest.json.new"
+    temporary = evidence / f"{suite.stem}.json.new"
     temporary.write_text(PROCESS.mask(text) + "\n", encoding="utf-8")
-    temporary.replace(evidence / "latest.json")
+    temporary.replace(evidence / f"{suite.stem}.json")
     return verification
 
 
@@ -164,8 +223,25 @@ def _no_plugins() -> Any:
             os.environ[name] = before
 
 
+def _status(report: pytest.TestReport) -> Status:
+    """Tell an expected failure (a waiver) from a statement that does not apply."""
+    if report.skipped:
+        return "waived" if hasattr(report, "wasxfail") else "not-applicable"
+    return "passed" if report.passed else "failed"
+
+
 def _reason(report: pytest.TestReport) -> str:
-    """Give the assertion's own words instead of a traceback."""
+    """Give the assertion's own words instead of a traceback; of what was waived also the waiver's."""
+    waiver = str(getattr(report, "wasxfail", ""))
+    if report.passed:
+        return f"holds; its waiver is not needed ({waiver})" if waiver else ""
+    if isinstance(report.longrepr, tuple):  # a skip: file, line, words
+        return PROCESS.mask(report.longrepr[2].removeprefix("Skipped: "))
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message if crash is not None else report.longrepr)
+    words = _words(text)
+    return f"{waiver}; {words}" if waiver else words
+
+
+def _words(text: str) -> str:
     return PROCESS.mask(" ".join(text.removeprefix("AssertionError: ").split("\nassert ")[0].split())[:REASON_LIMIT])

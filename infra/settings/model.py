@@ -19,10 +19,12 @@ __all__ = [
     "SecretSetting",
     "Settings",
     "VolumeSettings",
+    "Waiver",
     "Workload",
 ]
 
 import re
+from datetime import date  # noqa: TC003 (pydantic looks at it)
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -200,6 +202,18 @@ class LocalCloud(Model):
     publish: dict[ServiceName, RelativePath] = Field(default_factory=dict)
 
 
+class Waiver(Model):
+    """A security check that this stack need not meet, why, and until when. After that day it counts as none."""
+
+    check: Annotated[str, Field(pattern=r"^(docker|debian|greenroom)-[0-9]+(\.[0-9]+)*$")]
+    """The check's number, as `greenroom verify --security` prints it: docker-2.9."""
+    service: ServiceName | None = None
+    """The one service of the workload that it is about; null for all of them, and for the host."""
+    reason: Annotated[str, Field(min_length=12, max_length=1024, pattern=r"^[^\x00-\x1f]+$")]
+    until: date
+    """The last day, in quotes: "2027-03-31"."""
+
+
 class Settings(Model):
     """All settings of a stack."""
 
@@ -218,6 +232,7 @@ class Settings(Model):
     environment: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     secrets: dict[str, SecretSetting] = Field(default_factory=dict)
     acceptance: RelativePath | None = None
+    waivers: tuple[Waiver, ...] = ()
 
     @field_validator("environment", "secrets")
     @classmethod
@@ -226,6 +241,15 @@ class Settings(Model):
             if not SECRET_NAME.fullmatch(name):
                 raise expected(f"names such as DATABASE_URL, not {name[:40]!r}")
         return values
+
+    @field_validator("waivers")
+    @classmethod
+    def _one_each(cls, waivers: tuple[Waiver, ...]) -> tuple[Waiver, ...]:
+        named = [(each.check, each.service) for each in waivers]
+        for check, service in named:
+            if named.count((check, service)) > 1:
+                raise expected(f"each check once: {check} is waived {named.count((check, service))} times")
+        return waivers
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:

@@ -32,6 +32,9 @@ _EXPECTED: dict[str, str] = {
     "finite_number": "a finite number",
     "tuple_type": "a list",
     "dict_type": "a map",
+    "date_from_datetime_parsing": 'a day such as "2027-03-31"',
+    "date_parsing": 'a day such as "2027-03-31"',
+    "date_type": 'a day such as "2027-03-31"',
     "model_type": "a map",
     "model_attributes_type": "a map",
 }

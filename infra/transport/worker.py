@@ -34,7 +34,7 @@ Wire = dict[str, Any]
 _REMOTE = Path(__file__).parent / "remote"
 _PACKAGES = ("infra", "infra.transport", "infra.transport.remote")
 _ORDER = (
-    *("report", "processes", "files", "system", "checkout", "engine", "stack", "start", "volume", "web"),
+    *("report", "processes", "files", "system", "checkout", "engine", "posture", "stack", "start", "volume", "web"),
     *("gather", "main"),
 )
 _LOADER = (

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.ops.contract import read_contract
-from infra.ops.proof import Subject
+from infra.ops.proof import SUBJECT, Subject
 
 if TYPE_CHECKING:
     from testinfra.host import Host
-
-STACK = pytest.StashKey[Subject]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,12 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
         from infra.cli.session import Session  # noqa: PLC0415 - as above
 
         target = target_of(Session(config.getoption("--stack"), as_json=False, assume_yes=False))
-    config.stash[STACK] = Subject(target, read_contract(Path(target.contract)))
+    config.stash[SUBJECT] = Subject(target, read_contract(Path(target.contract)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one statement of each entry of the contract."""
-    contract = metafunc.config.stash[STACK].contract
+    contract = metafunc.config.stash[SUBJECT].contract
     entries: dict[str, list[tuple[str, Any]]] = {
         "service": [(each.container, each) for each in contract.services],
         "open_port": [(str(each), each) for each in contract.ports.open],
@@ -53,17 +51,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name each statement and its group for the table."""
+    """Name each statement and its group for the table; an entry that the contract leaves empty makes no statement."""
+    items[:] = [item for item in items if getattr(getattr(item, "callspec", None), "id", "") != "NOTSET"]
     for item in items:
         group = getattr(item, "module").GROUP  # noqa: B009 - pytest's items don't declare it
-        words = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
+        words = getattr(item, "originalname", item.name).removeprefix("test_").replace("_s_", "'s ").replace("_", " ")
         label = getattr(getattr(item, "callspec", None), "id", "")
         item.user_properties += [("group", group), ("statement", f"{label}: {words}" if label else words)]
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Subject:
-    return request.config.stash[STACK]
+    return request.config.stash[SUBJECT]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,19 @@ WORKLOAD = {
     "variables": {"IMAGE_TAG": "staging-abc"},
     "secrets": ["PASSWORD"],
 }
-SERVICE = {"image": "app:1", "build": True, "config": "c1", "depends": {}, "health": True}
+QUIET = {
+    "privileged": False,
+    "namespaces": [],
+    "cap_add": [],
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "devices": [],
+    "mounts": [],
+    "published": [],
+    "pids": 9,
+    "memory": 1024,
+}
+SERVICE = {"image": "app:1", "build": True, "config": "c1", "depends": {}, "health": True, "posture": QUIET}
 CONTAINER = {
     "id": "0123",
     "container": "erp-app-1",
@@ -89,7 +101,7 @@ def test_the_closure_holds_what_is_needed_and_no_more() -> None:
     assert list(compose.closure(services, services["app"]["depends"])) == ["cache", "db"]
 
 
-def test_the_override_carries_digests_and_nothing_else() -> None:
+def test_the_override_of_confined_services_carries_digests_and_nothing_else() -> None:
     text = compose.override({"b": SERVICE, "a": {**SERVICE, "config": "c2"}})
 
     labels = {name: {"labels": {"greenroom.config": digest}} for name, digest in (("a", "c2"), ("b", "c1"))}

@@ -94,8 +94,27 @@ PINNED_FACTS = {
 }
 HEALTH = {"connection": REACH, "domain": "a.example.test", "paths": ["/health"], "ca_certificate": "", "timeout_s": 9.0}
 GOOD = {"status": 200, "reason": "OK", "body": "", "milliseconds": 3}
-SERVICE = {"image": "app:t", "build": True, "config": "c1", "depends": {"db": "service_healthy"}, "health": True}
-DATABASE = {"image": "db:1", "build": False, "config": "c2", "depends": {}, "health": True}
+QUIET = {
+    "privileged": False,
+    "namespaces": [],
+    "cap_add": [],
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "devices": [],
+    "mounts": [],
+    "published": [],
+    "pids": 9,
+    "memory": 1024,
+}
+SERVICE = {
+    "image": "app:t",
+    "build": True,
+    "config": "c1",
+    "depends": {"db": "service_healthy"},
+    "health": True,
+    "posture": QUIET,
+}
+DATABASE = {"image": "db:1", "build": False, "config": "c2", "depends": {}, "health": True, "posture": QUIET}
 RUNNING = {
     "id": "1",
     "container": "erp-app-1",

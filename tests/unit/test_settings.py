@@ -126,6 +126,27 @@ SETTINGS = [
     ("greenroom:volume:", "greenroom:volumes:", "volumes", "did you mean volume"),
     ("greenroom:volume:", "greenrom:volume:", "greenrom:volume", "did you mean greenroom"),
     ("config:", "confg:", "confg", "did you mean config"),
+    ("waivers:", "waivers:\n    - {check: docker-1, reason: too short}", "waivers.0.reason", "12 characters"),
+    ("waivers:", "waivers:\n    - {check: docker-1, reason: long enough now}", "waivers.0.until", "a value"),
+    ("waivers:", "waivers:\n    - {check: cis-1, reason: long enough now}", "waivers.0.check", "docker|debian"),
+    (
+        "waivers:",
+        'waivers:\n    - {check: docker-1, reason: long enough now, until: "2027-02-30"}',
+        "waivers.0.until",
+        "a day such as",
+    ),
+    (
+        "waivers:",
+        "waivers:\n    - {check: docker-1, reason: long enough now, until: 2027-02-28}",
+        "waivers.0.until",
+        'quoted: "2027-02-28"',
+    ),
+    (
+        "waivers:",
+        'waivers:\n    - {check: docker-2.9, reason: long enough now, until: "2027-02-28"}',
+        "waivers",
+        "each check once: docker-2.9",
+    ),
 ]
 
 

@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
+from infra.transport.remote.posture import FLOOR, posture
 from infra.transport.remote.processes import command_text, run
 from infra.transport.remote.report import ActFailure
 
@@ -41,7 +42,7 @@ def model_fact(probe: dict[str, Any]) -> dict[str, Any]:
         return {"services": {}, "error": finished.stderr.strip()[-2000:] or "no answer", "command": command_text(argv)}
     model = json.loads(finished.stdout)
     key = _read(probe["key_file"])
-    services = {name: _service(model["name"], name, body, key) for name, body in sorted(model["services"].items())}
+    services = {name: _service(model, name, body, key) for name, body in sorted(model["services"].items())}
     return {"services": services, "error": "", "command": ""}
 
 
@@ -138,16 +139,17 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def _service(project: str, name: str, body: dict[str, Any], key: bytes) -> dict[str, Any]:
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+def _service(model: dict[str, Any], name: str, body: dict[str, Any], key: bytes) -> dict[str, Any]:
+    canonical = json.dumps([FLOOR, body], sort_keys=True, separators=(",", ":")).encode()
     depends = body.get("depends_on") or {}
     health = body.get("healthcheck") or {}
     return {
-        "image": body.get("image") or f"{project}-{name}",
+        "image": body.get("image") or f"{model['name']}-{name}",
         "build": "build" in body,
         "config": hmac.new(key, canonical, "sha256").hexdigest()[:32],
         "depends": {each: how.get("condition", "service_started") for each, how in depends.items()},
         "health": bool(health.get("test")) and not health.get("disable"),
+        "posture": posture(body, model),
     }
 
 
