@@ -4,16 +4,14 @@ from __future__ import annotations
 
 __all__ = ["Environment", "Host", "Release", "all_secrets", "given_secrets"]
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from infra import host as resources
-from infra.secret import ConfigSource, EnvironmentSource, Secret, SecretSource, gather
+from infra.secret import Secret, gather, rules_of, sources_of
 from infra.secret.generated import GeneratedSecret
-from infra.settings.model import SECRET_NAME
 from infra.settings.templates import names_in, substitute, text_of
 from infra.source import release_tag
 
@@ -34,16 +32,7 @@ def given_secrets(
 
     Raises one ConfigurationError naming all that are missing or no secrets; registers nothing.
     """
-    given = {name: setting for name, setting in settings.secrets.items() if setting.source != "generated"}
-    own = {name: value for name, value in config.items() if SECRET_NAME.fullmatch(name)}
-    sources: dict[str, SecretSource] = {
-        "config": ConfigSource(stack, own),
-        "environment": EnvironmentSource(os.environ if environment is None else environment),
-    }
-    return gather(
-        {name: setting.min_length for name, setting in given.items()},
-        {name: sources[setting.source] for name, setting in given.items()},
-    )
+    return gather(rules_of(settings), sources_of(settings, stack, config, environment))
 
 
 def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pulumi.Input[str]]:
@@ -53,7 +42,10 @@ def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pu
     }
     for name, setting in settings.secrets.items():
         if setting.source == "generated":
-            values[name] = GeneratedSecret(name, length=setting.length).value
+            made = GeneratedSecret(
+                name, length=setting.length, alphabet=setting.alphabet, generation=setting.generation
+            )
+            values[name] = made.value
     return values
 
 

@@ -11,6 +11,7 @@ __all__ = ["NAME", "flatten", "names_used", "quote", "render_environment", "reso
 
 import json
 import re
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from infra.commands.templates import render, render_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)\s*-?\}\}")
+_REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|\s*url\s*)?-?\}\}")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}
 _DEPTH = 5
 
@@ -56,10 +57,15 @@ def resolve(values: Mapping[str, Any], secrets: Mapping[str, str] | None = None)
         waiting = plain.keys() - done
         for name in sorted(waiting):
             if not names_used(plain[name]) & waiting:
-                done[name] = render_text(plain[name], done)
+                done[name] = render_text(plain[name], done, {"url": percent_encoded})
     if circle := plain.keys() - done:
         raise ValueError(f"References in a circle: {', '.join(sorted(circle))}")
     return done
+
+
+def percent_encoded(value: str) -> str:
+    """Return a value as a part of a URL may hold it: all but letters, digits and `-._~` as %XX (RFC 3986, 2.1)."""
+    return urllib.parse.quote(value, safe="")
 
 
 def quote(value: str) -> str:
