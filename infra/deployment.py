@@ -76,6 +76,23 @@ class Environment:
         return cls(values, variables)
 
 
+def _databases(settings: Settings) -> list[dict[str, Any]]:
+    """Give the roles whose passwords are secrets, their names filled in from the environment."""
+    plain = {name: text_of(value) for name, value in settings.environment.items() if not names_in(text_of(value))}
+    known = {**plain, "DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
+    return [
+        {
+            "secret": secret,
+            "service": each.database.service,
+            "role": substitute(each.database.role, known),
+            "name": substitute(each.database.name, known),
+            "superuser": substitute(each.database.superuser or "", known),
+        }
+        for secret, each in sorted(settings.secrets.items())
+        if each.database
+    ]
+
+
 class Host(pulumi.ComponentResource):
     """The droplet as a place to run a workload: its own host key, its user, Docker, and the volume mounted."""
 
@@ -167,6 +184,9 @@ class Release(pulumi.ComponentResource):
             owner=settings.host.user,
             values=environment.values,
             secrets=dict(secrets),
+            template=workload.env_template and f"{settings.host.directory}/{workload.env_template}",
+            elsewhere=sorted(environment.variables),
+            commit=commit,
             opts=self._below(checkout),
         )
         place = resources.workload(
@@ -176,6 +196,7 @@ class Release(pulumi.ComponentResource):
             project=workload.project,
             variables=dict(environment.variables),
             secrets=sorted(settings.secrets),
+            databases=_databases(settings),
         )
         images = resources.Images(
             "images",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.errors import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pulumi import Input
 
@@ -42,11 +42,13 @@ def workload(
     project: str,
     variables: dict[str, Input[str]],
     secrets: Sequence[str],
+    databases: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Input[Any]]:
     """Return the input that names a compose project.
 
     `compose_file` and `env_file` are relative to `directory`; `variables` go into compose's own environment and win
-    over the env file; `secrets` are the names of the env file's variables that no evidence may show.
+    over the env file; `secrets` are the names of the env file's variables that no evidence may show; `databases` are
+    the roles whose passwords are among them: secret, service, role, name (of the database), superuser or nothing.
     """
     return {
         "directory": directory,
@@ -55,6 +57,7 @@ def workload(
         "project": project,
         "variables": variables,
         "secrets": list(secrets),
+        "databases": [dict(each) for each in databases],
     }
 
 

@@ -209,9 +209,7 @@ def test_aws_that_does_not_answer_is_given_up_in_bounded_time(monkeypatch: pytes
     ("unset", "reason"), [("AWS_REGION", "NOT_CONFIGURED"), ("AWS_ACCESS_KEY_ID", "NO_CREDENTIALS")]
 )
 @pytest.mark.usefixtures("aws")
-def test_aws_without_region_or_credentials_says_so(
-    monkeypatch: pytest.MonkeyPatch, unset: str, reason: str
-) -> None:
+def test_aws_without_region_or_credentials_says_so(monkeypatch: pytest.MonkeyPatch, unset: str, reason: str) -> None:
     monkeypatch.delenv(unset)
     if unset == "AWS_ACCESS_KEY_ID":
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -316,9 +314,9 @@ def test_an_expired_token_is_told_from_one_that_may_not_read(
     token = _token(hvac.Client(bao_url, ROOT_TOKEN), ttl="1s")
     time.sleep(1.6)
     with pytest.raises(SecretError) as caught:
-        VaultSource(
-            {"NAME": VaultPlace("secret/tsh-erp/staging", "A")}, {**vault[1], "VAULT_TOKEN": token}
-        ).read("NAME")
+        VaultSource({"NAME": VaultPlace("secret/tsh-erp/staging", "A")}, {**vault[1], "VAULT_TOKEN": token}).read(
+            "NAME"
+        )
     assert (caught.value.reason, caught.value.hint) == ("CREDENTIALS_EXPIRED", "vault login")
     assert token not in str(caught.value)
 
@@ -346,9 +344,7 @@ def test_vault_that_does_not_answer_is_given_up_in_bounded_time() -> None:
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
     began = time.monotonic()
     with pytest.raises(SecretError) as caught:
-        VaultSource(
-            {"NAME": VaultPlace("secret/x", "A")}, {"VAULT_ADDR": address, "VAULT_TOKEN": "t"}
-        ).read("NAME")
+        VaultSource({"NAME": VaultPlace("secret/x", "A")}, {"VAULT_ADDR": address, "VAULT_TOKEN": "t"}).read("NAME")
     assert (caught.value.reason, caught.value.hint) == ("UNREACHABLE", "vault status")
     assert time.monotonic() - began < 12
 
