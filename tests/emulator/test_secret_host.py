@@ -14,10 +14,13 @@ import shutil
 import string
 import subprocess
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hostlab import DIRECTORY, PROVIDERS, Lab, Wish, booted_lab
+from hostlab import DIRECTORY, PROVIDERS, booted_lab
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from secretlab import COMPOSE, ROLE, TEMPLATE, SecretsLab, wish_of
 
 from infra.commands import acts
 from infra.commands.environment import render_environment
@@ -39,70 +42,7 @@ pytestmark = [
 
 HOSTILE = int(os.environ.get("GREENROOM_HOSTILE_VALUES", "300"))
 BATCH = 250
-ROLE = {"secret": "DB_PASSWORD", "service": "db", "role": "keeper", "name": "books", "superuser": ""}
-COMPOSE = """
-x-app: &app {image: "hello-app:${IMAGE_TAG:?is not set}", build: ., init: true, restart: always}
-services:
-  cache: {image: "redis:7-alpine", init: true, restart: always}
-  db:
-    image: postgres:15-alpine
-    restart: always
-    environment: {POSTGRES_USER: keeper, POSTGRES_DB: books, POSTGRES_PASSWORD: "${DB_PASSWORD:?is not set}"}
-    command: [postgres, -c, log_statement=all, -c, log_min_duration_statement=0]
-    volumes: ["books:/var/lib/postgresql/data"]
-    healthcheck:
-      test: [CMD, pg_isready, -q, -h, 127.0.0.1, -U, keeper, -d, books]
-      interval: 10s
-      start_period: 60s
-      start_interval: 300ms
-  app:
-    <<: *app
-    environment: {DATABASE_URL: "${DATABASE_URL:?is not set}"}
-    depends_on: {db: {condition: service_healthy}}
-    ports: ["127.0.0.1:8002:8000"]
-    volumes: [{type: bind, source: ./state, target: /state, bind: {create_host_path: false}}]
-    healthcheck: {test: [CMD, python, /app/app.py, probe], interval: 10s, start_period: 30s, start_interval: 300ms}
-  mailer:
-    <<: *app
-    environment: {MAIL_KEY: "${MAIL_KEY:?is not set}"}
-    healthcheck: {test: [CMD, python, /app/app.py, probe], interval: 10s, start_period: 30s, start_interval: 300ms}
-volumes:
-  books: {}
-"""
-TEMPLATE = """# what the workload reads
-DB_PASSWORD=<CHANGE_ME>
-DATABASE_URL=
-MAIL_KEY=<CHANGE_ME>
-IMAGE_TAG=x
-"""
-
-
-class SecretsLab(Lab):
-    """A lab whose workload has a database of its own and lists its variables."""
-
-    def _inputs(self, reach: dict[str, Any], wish: Wish) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name, inputs in super()._inputs(reach, wish):
-            if "workload" in inputs:
-                inputs["workload"] |= {"secrets": ["DB_PASSWORD", "MAIL_KEY"], "databases": [ROLE]}
-            if name == "env file":
-                inputs |= {"template": f"{DIRECTORY}/.env.template", "elsewhere": ["IMAGE_TAG"], "commit": wish.commit}
-            yield name, inputs
-
-    @property
-    def containers(self) -> dict[str, str]:
-        return {name: self.container(name) for name in ("cache", "db", "app", "mailer")}
-
-    def query(self, password: str, sql: str) -> str:
-        """Ask the database over the network, as a client that has to know the password."""
-        self.shell(f"umask 077; cat >/root/.query <<'E'\nPGPASSWORD={password}\nE")
-        argv = f'psql -h db -U keeper -d books -Atc "{sql}"'
-        run = f"docker run --rm --network hello_default --env-file /root/.query postgres:15-alpine {argv} 2>&1 || true"
-        return self.shell(f"{run}; rm /root/.query").strip()
-
-
-def wish_of(commit: str, password: str, mail: str = "mail-key-canary-1") -> Wish:
-    url = "postgresql://keeper:{{ DB_PASSWORD }}@db:5432/books"
-    return Wish(commit, {"DB_PASSWORD": password, "MAIL_KEY": mail}, {"DATABASE_URL": url})
+ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
 @pytest.fixture(scope="module")
@@ -245,37 +185,58 @@ def test_hostile_values_reach_real_containers_byte_for_byte(lab: SecretsLab) -> 
     wrong: list[str] = []
     for start in range(0, len(values), BATCH):
         named = {f"V{start + number}": value for number, value in enumerate(values[start : start + BATCH])}
-        arrived, interpolated, model = through_compose(lab, named)
-        wrong += [name for name, value in named.items() if arrived.get(name) != value.encode()]
-        wrong += [f"{name} in braces" for name, value in named.items() if interpolated.get(name) != value.encode()]
-        wrong += [f"{name} in the model" for name, value in named.items() if model.get(name) != value]
+        compose = Compose(lab, named)
+        for service in ("whole", "braces"):
+            arrived = compose.arrived(service)
+            wrong += [f"{name} in {service}" for name, value in named.items() if arrived.get(name) != value.encode()]
     assert (len(values), wrong) == (HOSTILE, [])
 
 
-def through_compose(lab: SecretsLab, named: dict[str, str]) -> tuple[dict[str, bytes], dict[str, bytes], Any]:
-    """Give values to containers as `env_file` and as `${NAME}`; return what each got, and what compose had parsed."""
-    show = "import os,json,base64;print(json.dumps({k.decode(): base64.b64encode(v).decode() for k,v in os.environb.items()}))"
-    command = {"image": "python:3.11-slim", "network_mode": "none", "command": ["python", "-c", show]}
-    services = {
-        "whole": {**command, "env_file": [".env"]},
-        "braces": {**command, "environment": {name: f"${{{name}}}" for name in named}},
-    }
-    files = {".env": render_environment({}, named), "compose.yml": json.dumps({"services": services})}
-    compose = "docker compose -p hostile --env-file .env -f compose.yml"
-    writing = "\n".join(
-        f"base64 -d >{name} <<'E'\n{textwrap.fill(base64.b64encode(text.encode()).decode(), 4000)}\nE"
-        for name, text in files.items()
-    )
-    script = (
-        f"rm -rf /root/hostile; mkdir -m 700 /root/hostile; cd /root/hostile\n{writing}\n{compose} config --format json"
-    )
-    script += "".join(f"\n{compose} run --rm -T {service} </dev/null" for service in services)
-    name = lab.machines.names.droplet(lab.spec.droplet_id)
-    done = subprocess.run(
-        ["docker", "exec", "-i", name, "bash", "-es"], input=script.encode(), capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    *model, whole, braces = done.stdout.decode().strip().split("\n")
-    parsed = json.loads("\n".join(model))["services"]["whole"]["environment"]
-    read = [{key: base64.b64decode(value) for key, value in json.loads(each).items()} for each in (whole, braces)]
-    return read[0], read[1], {key: value.replace("$$", "$") for key, value in parsed.items()}
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(ANY_TEXT, min_size=1, max_size=60))
+def test_what_compose_parses_is_what_was_rendered(lab: SecretsLab, values: list[str]) -> None:
+    named = {f"V{number}": value for number, value in enumerate(values)}
+    assert Compose(lab, named).parsed == named
+
+
+class Compose:
+    """A compose project that gets values as its `env_file` and as `${NAME}`."""
+
+    def __init__(self, lab: SecretsLab, named: dict[str, str]) -> None:
+        self.lab = lab
+        dump = "json.dump({k.decode(): base64.b64encode(v).decode() for k, v in os.environb.items()}, open(to, 'w'))"
+        command = ["python", "-c", f"import os, sys, json, base64; to = sys.argv[1]; {dump}"]
+        image = {"image": "python:3.11-slim", "network_mode": "none", "volumes": ["./out:/out"]}
+        braces = {name: f"${{{name}}}" for name in named}
+        services = {
+            "whole": {**image, "command": [*command, "/out/whole"], "env_file": [".env"]},
+            "braces": {**image, "command": [*command, "/out/braces"], "environment": braces},
+        }
+        files = {".env": render_environment({}, named), "compose.yml": json.dumps({"services": services})}
+        encoded = {name: textwrap.fill(base64.b64encode(text.encode()).decode(), 4000) for name, text in files.items()}
+        self._run("rm -rf /root/hostile; mkdir -p /root/hostile/out")
+        self._run("\n".join(f"base64 -d >{name} <<'E'\n{text}\nE" for name, text in encoded.items()))
+
+    @property
+    def parsed(self) -> dict[str, str]:
+        """What compose-go makes of the file; its JSON doubles dollars."""
+        model = json.loads(self._compose("config --format json"))
+        return {name: text.replace("$$", "$") for name, text in model["services"]["whole"]["environment"].items()}
+
+    def arrived(self, service: str) -> dict[str, bytes]:
+        """What a real container of the service got."""
+        self._compose(f"run --rm -T {service} </dev/null >&2")
+        content = json.loads(self._run(f"cat out/{service}"))
+        return {name: base64.b64decode(value) for name, value in content.items()}
+
+    def _compose(self, words: str) -> str:
+        return self._run(f"docker compose -p hostile --env-file .env -f compose.yml {words}")
+
+    def _run(self, script: str) -> str:
+        """Run a script that comes by standard input: an argument has its limits."""
+        name = self.lab.machines.names.droplet(self.lab.spec.droplet_id)
+        given = f"cd /root/hostile 2>/dev/null || cd /root\n{script}\n".encode()
+        argv = ["docker", "exec", "-i", name, "bash", "-es"]
+        done = subprocess.run(argv, input=given, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        return done.stdout.decode()

@@ -187,7 +187,8 @@ STYLES = [
 
 @pytest.mark.parametrize(("old", "new"), STYLES, ids=[str(number) for number in range(len(STYLES))])
 def test_every_style_of_a_stack_file_is_kept(old: str, new: str) -> None:
-    text = "# head\nconfig:\n  greenroom:secrets:\n    A: {source: generated}\n    @\n    # tail\n    Z: {source: config}\n"
+    head = "# head\nconfig:\n  greenroom:secrets:\n    A: {source: generated}\n"
+    text = f"{head}    @\n    # tail\n    Z: {{source: config}}\n"
     assert with_generation(text.replace("@", old), "X", 2) == text.replace("@", new)
 
 

@@ -15,10 +15,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -32,6 +31,9 @@ from infra.secret import Rule, SecretError, gather
 from infra.secret.aws import AwsPlace, AwsSource
 from infra.secret.vault import VaultPlace, VaultSource
 from infra.settings import load_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 ROOT_TOKEN = "root-token-of-the-test"
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PUT = do_GET
+    do_POST = do_PUT = do_GET  # noqa: N815 (the base class looks for these names)
 
     def log_message(self, *_: Any) -> None:
         """Stay quiet."""
