@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Environment", "Host", "Release", "all_secrets", "container_waivers", "given_secrets"]
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra import host as resources
-from infra.secret import ConfigSource, EnvironmentSource, Secret, SecretSource, gather
+from infra.secret import Secret, gather, rules_of, sources_of
 from infra.secret.generated import GeneratedSecret
-from infra.settings.model import SECRET_NAME
 from infra.settings.templates import names_in, substitute, text_of
 from infra.source import release_tag
 
@@ -37,16 +35,7 @@ def given_secrets(
 
     Raises one ConfigurationError naming all that are missing or no secrets; registers nothing.
     """
-    given = {name: setting for name, setting in settings.secrets.items() if setting.source != "generated"}
-    own = {name: value for name, value in config.items() if SECRET_NAME.fullmatch(name)}
-    sources: dict[str, SecretSource] = {
-        "config": ConfigSource(stack, own),
-        "environment": EnvironmentSource(os.environ if environment is None else environment),
-    }
-    return gather(
-        {name: setting.min_length for name, setting in given.items()},
-        {name: sources[setting.source] for name, setting in given.items()},
-    )
+    return gather(rules_of(settings), sources_of(settings, stack, config, environment))
 
 
 def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pulumi.Input[str]]:
@@ -56,7 +45,10 @@ def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pu
     }
     for name, setting in settings.secrets.items():
         if setting.source == "generated":
-            values[name] = GeneratedSecret(name, length=setting.length).value
+            made = GeneratedSecret(
+                name, length=setting.length, alphabet=setting.alphabet, generation=setting.generation
+            )
+            values[name] = made.value
     return values
 
 
@@ -99,6 +91,23 @@ class Environment:
             else:
                 values[name] = list(value) if isinstance(value, tuple) else value
         return cls(values, variables)
+
+
+def _databases(settings: Settings) -> list[dict[str, Any]]:
+    """Give the roles whose passwords are secrets, their names filled in from the environment."""
+    plain = {name: text_of(value) for name, value in settings.environment.items() if not names_in(text_of(value))}
+    known = {**plain, "DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
+    return [
+        {
+            "secret": secret,
+            "service": each.database.service,
+            "role": substitute(each.database.role, known),
+            "name": substitute(each.database.name, known),
+            "superuser": substitute(each.database.superuser or "", known),
+        }
+        for secret, each in sorted(settings.secrets.items())
+        if each.database
+    ]
 
 
 class Host(pulumi.ComponentResource):
@@ -192,6 +201,9 @@ class Release(pulumi.ComponentResource):
             owner=settings.host.user,
             values=environment.values,
             secrets=dict(secrets),
+            template=workload.env_template and f"{settings.host.directory}/{workload.env_template}",
+            elsewhere=sorted(environment.variables),
+            commit=commit,
             opts=self._below(checkout),
         )
         place = resources.workload(
@@ -202,6 +214,7 @@ class Release(pulumi.ComponentResource):
             variables=dict(environment.variables),
             secrets=sorted(settings.secrets),
             waivers=container_waivers(settings, datetime.now(UTC).date()),
+            databases=_databases(settings),
         )
         images = resources.Images(
             "images",

@@ -15,6 +15,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.errors import ConfigurationError, Problem
 
@@ -35,22 +36,23 @@ class StackFacts:
     branch: str
     acceptance: str | None
     publish: dict[str, str]
-    environment_secrets: dict[str, int]
-    """Secrets that the environment has to give, with the shortest length believed."""
-    unset_secrets: dict[str, int]
+    environment_secrets: dict[str, dict[str, Any]]
+    """Secrets that the environment has to give, each with the fields of its `Rule`."""
+    unset_secrets: dict[str, dict[str, Any]]
     """Secrets that the stack file has to hold and does not, likewise."""
     waivers: list[dict[str, str]]
     """check, service (empty: none in particular), reason, until (ISO date)."""
 
     def require_secrets(self) -> None:
         """Raise one ConfigurationError that names every secret nobody has given; called before a run."""
-        from infra.secret import ConfigSource, EnvironmentSource, SecretSource, gather  # noqa: PLC0415 - rarely wanted
+        from infra.secret import ConfigSource, EnvironmentSource, Rule, SecretSource, gather  # noqa: PLC0415 - rarely wanted
 
         sources: dict[str, SecretSource] = {
             **dict.fromkeys(self.unset_secrets, ConfigSource(self.stack, {})),
             **dict.fromkeys(self.environment_secrets, EnvironmentSource(os.environ)),
         }
-        gather({**self.unset_secrets, **self.environment_secrets}, sources)
+        wanted = {**self.unset_secrets, **self.environment_secrets}
+        gather({name: Rule(**rule) for name, rule in wanted.items()}, sources)
 
 
 def check_stack(root: Path, stack: str, home: Path) -> StackFacts:
@@ -74,7 +76,8 @@ def check_stack(root: Path, stack: str, home: Path) -> StackFacts:
 def _digest(root: Path, path: Path) -> str:
     """Digest the stack file and the code and data that judge it."""
     parts = [path.name.encode(), path.read_bytes() if path.is_file() else b"", str(root).encode()]
-    for each in sorted((Path(__file__).parents[1] / "settings").glob("*.*")):
+    package = Path(__file__).parents[1]
+    for each in sorted([*(package / "settings").glob("*.*"), *(package / "secret").glob("*.py")]):
         status = each.stat()
         parts.append(f"{each.name} {status.st_size} {status.st_mtime_ns}".encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -90,15 +93,15 @@ def _recall(cache: Path, digest: str) -> StackFacts | None:
 
 
 def _judge(root: Path, path: Path, stack: str) -> StackFacts:
-    from infra.settings import load_file, written_secrets  # noqa: PLC0415 - loads pydantic
+    from infra.secret import rules_of  # noqa: PLC0415 - loads pydantic
+    from infra.settings import load_file, written_secrets  # noqa: PLC0415 - as above
 
     settings = load_file(path, root=root)
-    given = {name: each.min_length for name, each in settings.secrets.items() if each.source == "environment"}
+    rules = {name: asdict(rule) for name, rule in rules_of(settings).items()}
+    given = {name: rules[name] for name, each in settings.secrets.items() if each.source == "environment"}
     written = written_secrets(path)
     unset = {
-        name: each.min_length
-        for name, each in settings.secrets.items()
-        if each.source == "config" and name not in written
+        name: rules[name] for name, each in settings.secrets.items() if each.source == "config" and name not in written
     }
     return StackFacts(
         stack=stack,

@@ -83,6 +83,10 @@ class Driver(Protocol):
         """Give every secret text the state and the configuration know, for the mask."""
         ...
 
+    def config(self) -> dict[str, str]:
+        """Give the project's configuration without its namespace, secrets decrypted: to be judged, never shown."""
+        ...
+
     def set_secret(self, name: str, value: str) -> None:
         """Write an encrypted value into the stack file."""
         ...

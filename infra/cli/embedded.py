@@ -126,6 +126,10 @@ class EmbeddedDriver:
             self._known = self._engine.resources() if self._engine.exists() else []
         return self._known
 
+    def config(self) -> dict[str, str]:
+        """Give the project's configuration, secrets decrypted."""
+        return self._engine.config()
+
     def set_secret(self, name: str, value: str) -> None:
         """Write an encrypted value into the stack file."""
         self._engine.set_config_secret(name, value)

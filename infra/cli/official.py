@@ -130,6 +130,13 @@ class OfficialDriver:
             values |= set(_secrets_in(inputs)) | set(_secrets_in(own))
         return values
 
+    def config(self) -> dict[str, str]:
+        """Give the project's configuration, secrets decrypted."""
+        self._stack()
+        text = self._ask("config", "--json", "--show-secrets", "--stack", self._name)
+        own = {key.removeprefix(f"{PROJECT}:"): each for key, each in json.loads(text).items()}
+        return {name: str(each["value"]) for name, each in own.items() if "value" in each}
+
     def set_secret(self, name: str, value: str) -> None:
         """Write an encrypted value into the stack file; the CLI reads it from standard input."""
         self._stack()

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from localcloud.engine import Event, Result
 
 PASSPHRASE_BYTES = 24
+OWN_SECRETS = (
+    *("PULUMI_CONFIG_PASSPHRASE", "DIGITALOCEAN_TOKEN"),
+    *("VAULT_TOKEN", "VAULT_SECRET_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
+"""Variables that open what the run needs; no output may show their values."""
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -55,9 +60,7 @@ class Session:
         self._cloud_environment: dict[str, str] = {}
         self._sink: Callable[[Event], None] = lambda _event: None
         self._driver: Driver | None = None
-        self.console.redactor.add(
-            os.environ.get(name, "") for name in ("PULUMI_CONFIG_PASSPHRASE", "DIGITALOCEAN_TOKEN")
-        )
+        self.console.redactor.add(os.environ.get(name, "") for name in OWN_SECRETS)
 
     @property
     def facts(self) -> StackFacts:

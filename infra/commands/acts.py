@@ -6,6 +6,7 @@ __all__ = [
     "Act",
     "await_http",
     "checkout",
+    "database_password",
     "directory",
     "down",
     "mount",
@@ -86,6 +87,11 @@ def checkout(why: str, **source: Any) -> Act:
 def start(why: str, *, project: str, services: Mapping[str, Any], timeout_s: float) -> Act:
     """Start services in their order and wait until they are healthy."""
     return Act(why, {"do": "start", "project": project, "services": dict(services), "timeout_s": timeout_s})
+
+
+def database_password(why: str, *, project: str, env_file: str, role: Mapping[str, Any]) -> Act:
+    """Give a database's role the password that the env file has; what the server has already is left alone."""
+    return Act(why, {"do": "database_password", "project": project, "env_file": env_file, "role": dict(role)})
 
 
 def down(why: str, *, project: str) -> Act:

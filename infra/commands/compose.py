@@ -14,14 +14,18 @@ __all__ = [
     "ServiceGap",
     "arguments",
     "closure",
+    "env_path",
     "gaps",
     "model_probe",
     "other_limits",
     "override",
     "override_path",
+    "password_probes",
+    "readers",
     "recreate_arguments",
     "references",
     "services_shown",
+    "stale_roles",
 ]
 
 import json
@@ -60,10 +64,9 @@ def arguments(workload: Mapping[str, Any], *, labelled: bool = False) -> list[st
     files = ["--file", f"{directory}/{workload['compose_file']}"]
     if labelled:
         files += ["--file", override_path(workload["project"])]
-    env_file = f"{directory}/{workload['env_file']}"
     return [
         *("docker", "compose", "--project-directory", directory, "--project-name", workload["project"]),
-        *("--env-file", env_file, *files),
+        *("--env-file", env_path(workload), *files),
     ]
 
 
@@ -76,7 +79,39 @@ def model_probe(kind: str, workload: Mapping[str, Any]) -> dict[str, Any]:
         "env": dict(workload["variables"]),
         "project": workload["project"],
         "key_file": KEY_FILE,
+        "env_file": env_path(workload),
+        "secrets": list(workload["secrets"]),
     }
+
+
+def env_path(workload: Mapping[str, Any]) -> str:
+    """Return where the project's env file stands on the host."""
+    return f"{workload['directory']}/{workload['env_file']}"
+
+
+def password_probes(workload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the question whether the databases have the env file's passwords; none where none is declared."""
+    roles = workload.get("databases") or []
+    if not roles:
+        return {}
+    question = {"kind": "database_passwords", "project": workload["project"], "env_file": env_path(workload)}
+    return {"passwords": {**question, "roles": [dict(role) for role in roles]}}
+
+
+def stale_roles(workload: Mapping[str, Any], passwords: Mapping[str, str], services: Iterable[str]) -> list[Any]:
+    """Return the roles of these services whose password is not known to be the env file's."""
+    names = set(services)
+    roles = workload.get("databases") or []
+    return [role for role in roles if role["service"] in names and passwords.get(role["secret"]) != "matches"]
+
+
+def readers(services: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return which services read each secret, from the resolved model."""
+    found: dict[str, list[str]] = {}
+    for service, each in sorted(services.items()):
+        for name in each.get("reads", []):
+            found.setdefault(name, []).append(service)
+    return dict(sorted(found.items()))
 
 
 def override(services: Mapping[str, Any]) -> str:

@@ -7,10 +7,21 @@ compose reads `NAME="value"` with backslash escapes and with `$` as the start of
 
 from __future__ import annotations
 
-__all__ = ["NAME", "flatten", "names_used", "quote", "render_environment", "resolve", "unquote"]
+__all__ = [
+    "NAME",
+    "flatten",
+    "names_used",
+    "percent_encoded",
+    "quote",
+    "render_environment",
+    "resolve",
+    "unquote",
+    "variables_listed",
+]
 
 import json
 import re
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from infra.commands.templates import render, render_text
@@ -19,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)\s*-?\}\}")
+_REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|\s*url\s*)?-?\}\}")
+_LISTED = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}
 _DEPTH = 5
 
@@ -56,10 +68,15 @@ def resolve(values: Mapping[str, Any], secrets: Mapping[str, str] | None = None)
         waiting = plain.keys() - done
         for name in sorted(waiting):
             if not names_used(plain[name]) & waiting:
-                done[name] = render_text(plain[name], done)
+                done[name] = render_text(plain[name], done, {"url": percent_encoded})
     if circle := plain.keys() - done:
         raise ValueError(f"References in a circle: {', '.join(sorted(circle))}")
     return done
+
+
+def percent_encoded(value: str) -> str:
+    """Return a value as a part of a URL may hold it: all but letters, digits and `-._~` as %XX (RFC 3986, 2.1)."""
+    return urllib.parse.quote(value, safe="")
 
 
 def quote(value: str) -> str:
@@ -72,6 +89,15 @@ def quote(value: str) -> str:
 def unquote(text: str) -> str:
     """Undo `quote`."""
     return re.sub(r"\\(.)", lambda match: {"n": "\n", "r": "\r"}.get(match[1], match[1]), text[1:-1])
+
+
+def variables_listed(template: str) -> dict[str, int]:
+    """Return the variables that a repository's template lists (`NAME=…`, comments apart), each with its first line."""
+    listed: dict[str, int] = {}
+    for number, line in enumerate(template.splitlines(), start=1):
+        if match := _LISTED.match(line):
+            listed.setdefault(match[1], number)
+    return listed
 
 
 def render_environment(values: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> str:

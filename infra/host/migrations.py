@@ -49,7 +49,8 @@ class MigrationsProvider(HostProvider):
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask for the model to converge; ask alembic, in the running service, to look."""
         if spec.get("full"):
-            return {"stack": compose.model_probe("stack", spec["workload"])}
+            question = {"stack": compose.model_probe("stack", spec["workload"])}
+            return {**question, **compose.password_probes(spec["workload"])}
         options = ["--workdir", spec["workdir"]] if spec["workdir"] else []
         question = {"project": spec["workload"]["project"], "service": spec["service"]}
         return {"current": {"kind": "exec", **question, "options": options, "argv": spec["current"]}}
@@ -68,7 +69,7 @@ class MigrationsProvider(HostProvider):
         stack = facts["stack"]
         expect_acceptable(spec, stack, self.phase)
         services = compose.closure(stack["services"], stack["services"][spec["service"]]["depends"])
-        return [*bring_up(spec, stack, services, timeout_s=300.0), _migrate(spec)]
+        return [*bring_up(spec, stack, services, passwords=facts.get("passwords"), timeout_s=300.0), _migrate(spec)]
 
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
         """Tell the revision, as recorded and as it is."""

@@ -24,14 +24,23 @@ if TYPE_CHECKING:
 
 
 def bring_up(
-    spec: dict[str, Any], stack: dict[str, Any], services: Mapping[str, Any], *, timeout_s: float
+    spec: dict[str, Any],
+    stack: dict[str, Any],
+    services: Mapping[str, Any],
+    *,
+    passwords: Mapping[str, str] | None = None,
+    timeout_s: float,
 ) -> list[acts.Act]:
-    """Return the acts that make, start and await the given services; none when all is as it should be."""
+    """Return the acts that make, start and await the given services; none when all is as it should be.
+
+    `passwords` tells which databases have the env file's: one that has not gets it before anything else starts.
+    """
     workload = spec["workload"]
     found = compose.gaps(stack, services, spec.get("made"))
-    if not found:
+    stale = compose.stale_roles(workload, passwords or {}, services)
+    if not found and not stale:
         return []
-    why = "; ".join(gap.why for gap in found)
+    why = "; ".join([*(gap.why for gap in found), *map(_stale, stale)])
     steps: list[acts.Act] = []
     recreate = [gap.service for gap in found if gap.recreate]
     if recreate:
@@ -47,7 +56,26 @@ def bring_up(
                 env=dict(workload["variables"]),
             ),
         ]
+    steps += _in_step(why, workload, stack, stale, timeout_s=timeout_s)
     return [*steps, acts.start(why, project=workload["project"], services=services, timeout_s=timeout_s)]
+
+
+def _in_step(
+    why: str, workload: Mapping[str, Any], stack: Mapping[str, Any], stale: list[Any], *, timeout_s: float
+) -> list[acts.Act]:
+    """Return the acts that start the databases alone and give their roles the env file's passwords."""
+    if not stale:
+        return []
+    project, env_file = workload["project"], compose.env_path(workload)
+    databases = compose.closure(stack["services"], [role["service"] for role in stale])
+    return [
+        acts.start(why, project=project, services=databases, timeout_s=timeout_s),
+        *(acts.database_password(_stale(role), project=project, env_file=env_file, role=role) for role in stale),
+    ]
+
+
+def _stale(role: Mapping[str, Any]) -> str:
+    return f"{role['role']} in {role['service']} has another password than {role['secret']}"
 
 
 class ComposeStackProvider(HostProvider):
@@ -70,34 +98,43 @@ class ComposeStackProvider(HostProvider):
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask compose and the engine to converge; the engine alone to look."""
         if spec.get("full"):
-            return {"stack": compose.model_probe("stack", spec["workload"])}
-        return {"seen": {"kind": "containers", "project": spec["workload"]["project"]}}
+            question = {"stack": compose.model_probe("stack", spec["workload"])}
+            return {**question, **compose.password_probes(spec["workload"])}
+        return self.probes_after(spec)
 
     def probes_after(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Ask for the containers alone; the model is still the one that they were made from."""
-        return {"seen": {"kind": "containers", "project": spec["workload"]["project"]}}
+        """Ask for containers and passwords alone; the model is still the one that they were made from."""
+        question = {"seen": {"kind": "containers", "project": spec["workload"]["project"]}}
+        return {**question, **compose.password_probes(spec["workload"])}
 
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Mend what differs; without the model, name what differs from the record."""
         if "stack" not in facts:
-            return [acts.Act(each.what, {}) for each in _drift(spec["services"], facts["seen"]["containers"])]
+            return [acts.Act(each.what, {}) for each in self.findings(spec, facts)]
         stack = {**facts["stack"], **facts.get("seen", {})}
         expect_acceptable(spec, stack, self.phase)
         strangers = sorted(stack["containers"].keys() - stack["services"])
+        passwords, timeout_s = facts.get("passwords"), float(spec["timeout_s"])
         return [
             *(_discard(name, stack["containers"][name]) for name in strangers),
-            *bring_up(spec, stack, stack["services"], timeout_s=float(spec["timeout_s"])),
+            *bring_up(spec, stack, stack["services"], passwords=passwords, timeout_s=timeout_s),
         ]
 
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
-        """Tell how each service's container differs from the one on record."""
-        return _drift(spec["services"], facts["seen"]["containers"])
+        """Tell how each service's container differs from the one on record, and whose password is another one."""
+        different = [
+            Finding(_stale(role), "the env file's password", "another one")
+            for role in spec["workload"].get("databases") or []
+            if facts["passwords"].get(role["secret"]) == "differs"
+        ]
+        return [*_drift(spec["services"], facts["seen"]["containers"]), *different]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        """Return each service's container as it is."""
+        """Return each service's container as it is, and from the model which services read each secret."""
         del spec
         fact = facts.get("seen") or facts["stack"]
-        return {"services": compose.services_shown(fact["containers"])}
+        shown = {"services": compose.services_shown(fact["containers"])}
+        return {**shown, "readers": compose.readers(facts["stack"]["services"])} if "stack" in facts else shown
 
     def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
         """Take the project down, volumes included, and its override file with it."""
@@ -110,6 +147,8 @@ class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
     """A compose project, up and healthy. `commit` and `environment` are what a new release or secret changes."""
 
     services: Output[dict[str, Any]]
+    readers: Output[dict[str, list[str]]]
+    """The services that read each secret, by its name."""
 
     def __init__(
         self,
@@ -129,6 +168,7 @@ class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
             "environment": environment,
             "timeout_s": timeout_s,
             "services": None,
+            "readers": None,
         }
         super().__init__(ComposeStackProvider(), name, props, opts)
 

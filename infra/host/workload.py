@@ -47,12 +47,14 @@ def workload(
     variables: dict[str, Input[str]],
     secrets: Sequence[str],
     waivers: Sequence[Mapping[str, Any]] = (),
+    databases: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Input[Any]]:
     """Return the input that names a compose project.
 
     `compose_file` and `env_file` are relative to `directory`; `variables` go into compose's own environment and win
     over the env file; `secrets` are the names of the env file's variables that no evidence may show. `waivers` say what
-    else a service may ask for: check, service (empty: any), until, expired.
+    else a service may ask for: check, service (empty: any), until, expired. `databases` are the roles whose passwords
+    are among the secrets: secret, service, role, name (of the database), superuser or nothing.
     """
     return {
         "directory": directory,
@@ -62,6 +64,7 @@ def workload(
         "variables": variables,
         "secrets": list(secrets),
         "waivers": [dict(each) for each in waivers],
+        "databases": [dict(each) for each in databases],
     }
 
 

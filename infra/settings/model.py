@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "Alerts",
+    "DatabaseRole",
     "Directory",
     "Dns",
     "DropletSettings",
@@ -163,6 +164,8 @@ class Workload(Model):
     commit: Annotated[str, expects(fields.git_commit)] | None = None
     compose_file: RelativePath
     env_file: RelativePath
+    env_template: RelativePath | None = None
+    """The repository's own list of the variables that it reads; each has to be provided."""
     project: Annotated[str, expects(fields.compose_project)]
     images: Literal["build", "pull"] = "build"
     migrations: Migrations | None = None
@@ -186,14 +189,65 @@ class Workload(Model):
         return routes
 
 
-class SecretSetting(Model):
-    """Where the value of one secret comes from."""
+class DatabaseRole(Model):
+    """The role whose password a secret is, in a PostgreSQL that the workload runs itself."""
 
-    source: Literal["config", "environment", "generated"]
+    service: ServiceName
+    """The compose service of the database."""
+    role: Word
+    """The role's name; may refer to the environment, as `{{ POSTGRES_USER }}`."""
+    name: Word
+    """The database to connect to, likewise."""
+    superuser: Word | None = None
+    """Who changes the password, over the server's own socket; null where the role itself is one, as in the image."""
+
+
+class SecretSetting(Model):
+    """Where the value of one secret comes from, and what it has to look like."""
+
+    source: Literal["config", "environment", "generated", "aws", "vault"]
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@:-]{1,2048}$")] | None = None
+    """AWS Secrets Manager: the secret's name or ARN."""
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_. -]+)+$")] | None = None
+    """Vault: the mount of a KV version 2 engine and the path below it, as `vault kv get` takes them."""
+    key: Word | None = None
+    """AWS: a key of a secret that is a JSON object; null takes the whole text. Vault: null means the secret's name."""
     length: Annotated[int, Field(ge=24, le=128)] = 32
-    """How long a generated value is; its alphabet is A-Z a-z 0-9 _ -."""
+    """How long a generated value is; its alphabet is A-Z a-z 0-9 _ -, or the digits of `hex`."""
+    generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Raise it to have a generated value made anew; `greenroom secrets rotate` does."""
     min_length: Annotated[int, Field(ge=1, le=4096)] = 8
     """The shortest value that is believed."""
+    alphabet: Literal["any", "printable", "url-safe", "hex", "base64"] = "any"
+    """Of which characters a value may be made."""
+    pattern: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """A regular expression that the whole value has to match."""
+    database: DatabaseRole | None = None
+    """Where the secret is the password of a database's role: a new value is set there before anybody uses it."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise expected(f"a regular expression ({error})") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_source(self) -> SecretSetting:
+        given = self.model_fields_set
+        if (self.source == "aws") != (self.id is not None):
+            raise expected("an id with source aws, and only there")
+        if (self.source == "vault") != (self.path is not None):
+            raise expected("a path such as secret/tsh-erp with source vault, and only there")
+        if self.key is not None and self.source not in ("aws", "vault"):
+            raise expected("a key with source aws or vault only")
+        if self.source != "generated" and given & {"length", "generation"}:
+            raise expected("length and generation with source generated only")
+        if self.source == "generated" and (self.pattern or self.alphabet not in ("any", "url-safe", "hex")):
+            raise expected("no pattern and no other alphabet than url-safe or hex for what is generated")
+        return self
 
 
 class LocalCloud(Model):

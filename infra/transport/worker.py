@@ -34,8 +34,8 @@ Wire = dict[str, Any]
 _REMOTE = Path(__file__).parent / "remote"
 _PACKAGES = ("infra", "infra.transport", "infra.transport.remote")
 _ORDER = (
-    *("report", "processes", "files", "system", "checkout", "engine", "posture", "stack", "start", "volume", "web"),
-    *("gather", "main"),
+    *("report", "processes", "files", "system", "checkout", "engine", "posture", "stack", "database", "start"),
+    *("volume", "web", "gather", "main"),
 )
 _LOADER = (
     "import sys,json,types,zlib,base64\n"

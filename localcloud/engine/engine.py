@@ -132,6 +132,15 @@ class Engine:
         """Remove every lock of the stack, as `pulumi cancel` does; returns who held them."""
         return self._stack().store.break_locks()
 
+    def config(self) -> dict[str, str]:
+        """Return the project's own configuration without its namespace, secrets decrypted. Raises PassphraseError."""
+        stack = self._stack()
+        keys = stack.keys(stack.read(required=False))
+        keys.verify()
+        own = f"{stack.project.name}:"
+        values = stack.file.load(keys.ours).values
+        return {key.removeprefix(own): value for key, value in values.items() if key.startswith(own)}
+
     def set_config_secret(self, key: str, value: str) -> None:
         """Encrypt a value into the stack's settings file; its comments and order survive."""
         stack = self._stack()

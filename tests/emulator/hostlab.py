@@ -208,8 +208,8 @@ def counted_requests() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def booted_lab(home: Path) -> Iterator[Lab]:
-    """Boot a droplet from nothing and yield it; leave nothing behind."""
+def booted_lab(home: Path, kind: type[Lab] = Lab) -> Iterator[Lab]:
+    """Boot a droplet from nothing and yield it, as a lab of some `kind`; leave nothing behind."""
     images.ensure(print)
     git = home / "git" / "hello.git"
     subprocess.run(["git", "init", "-q", "--bare", str(git)], check=True)
@@ -246,7 +246,7 @@ def booted_lab(home: Path) -> Iterator[Lab]:
         }
         try:
             machines.create(spec)
-            yield Lab(machines, spec, first, git)
+            yield kind(machines, spec, first, git)
         finally:
             close_all()
             machines.sweep()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import urllib.parse
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 
 from infra.errors import ConfigurationError
 from infra.redaction import MASK, Redactor
-from infra.secret import ConfigSource, EnvironmentSource, Secret, gather, weakness
+from infra.secret import ConfigSource, EnvironmentSource, Rule, Secret, gather, rules_of, weakness
 from infra.secret.generated import ALPHABET, GeneratedSecretProvider
+from infra.settings import load_file
+
+ROOT = Path(__file__).parents[2]
 
 NO_SECRETS = [
     ("", "empty"),
@@ -39,14 +43,14 @@ NO_SECRETS = [
     ("value", "verdict"), NO_SECRETS, ids=[verdict + str(n) for n, (_, verdict) in enumerate(NO_SECRETS)]
 )
 def test_what_is_no_secret_is_told(value: str, verdict: str) -> None:
-    assert verdict in str(weakness(value, min_length=8))
+    assert verdict in str(weakness(value, Rule()))
 
 
 @pytest.mark.parametrize(
     "value", ["re_8fK2m_Q9pLw3", "p@ss <word> of mine 7", "1000.ABCDEF0123456789", "ünïcode-пароль-42"]
 )
 def test_what_people_really_use_is_believed(value: str) -> None:
-    assert weakness(value, min_length=8) is None
+    assert weakness(value, Rule()) is None
 
 
 def test_every_missing_secret_is_named_at_once_with_the_way_to_set_it() -> None:
@@ -54,7 +58,7 @@ def test_every_missing_secret_is_named_at_once_with_the_way_to_set_it() -> None:
     environment = EnvironmentSource({"C_KEY": "", "D_KEY": "another-good-1"})
     sources = {"A_KEY": config, "B_KEY": config, "C_KEY": environment, "D_KEY": environment, "E_KEY": config}
     with pytest.raises(ConfigurationError) as caught:
-        gather(dict.fromkeys(sources, 8), sources)
+        gather(dict.fromkeys(sources, Rule()), sources)
     assert [problem.key for problem in caught.value.problems] == ["A_KEY", "C_KEY", "E_KEY"]
     assert "canary" not in str(caught.value)
     assert "greenroom secrets set E_KEY -s staging" in str(caught.value)
@@ -79,8 +83,54 @@ def test_a_generated_secret_has_its_length_and_survives_urls_and_shells() -> Non
         assert urllib.parse.quote(value) == value
 
 
-def test_a_generated_secret_in_use_is_never_changed() -> None:
-    assert not GeneratedSecretProvider().diff("X", {"length": 32, "value": "v"}, {"length": 64}).changes
+RULES = [
+    (Rule(alphabet="hex"), "0123456789abcdef", "0123456789abcdeg", "not hex"),
+    (Rule(alphabet="base64"), "c2VjcmV0LXZhbHVl+/==", "c2VjcmV0 LXZhbHVl", "not base64"),
+    (Rule(alphabet="url-safe"), "re_8fK2m.Q9~pLw3-", "re_8fK2m/Q9pLw3", "not url-safe"),
+    (Rule(alphabet="printable"), "p@ss word $1 \\ #", "p@ss wörd 1234", "not printable"),
+    (Rule(pattern="re_[a-z0-9]{8}"), "re_12345abc", "sk_12345abc", "not like re_[a-z0-9]{8}"),
+    (Rule(url="DATABASE_URL"), "plain-value_1.~", "p@ss/word%41", "the URL DATABASE_URL"),
+    (Rule(is_database_password=True), "p@ss/word 'x'", "passwörd-1234", "normalise"),
+]
+
+
+@pytest.mark.parametrize(("rule", "good", "bad", "verdict"), RULES, ids=[verdict for *_, verdict in RULES])
+def test_a_rule_of_a_secret_holds(rule: Rule, good: str, bad: str, verdict: str) -> None:
+    assert weakness(good, rule) is None
+    assert verdict in str(weakness(bad, rule))
+    assert bad not in str(weakness(bad, rule))
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_what_a_url_may_hold_survives_being_parsed_out_of_it(value: str) -> None:
+    if weakness(value, Rule(min_length=1, url="URL")) is None:
+        url = urllib.parse.urlsplit(f"postgresql://user:{value}@db:5432/name")
+        assert (url.password, url.hostname, url.path) == (value, "db", "/name")
+
+
+def test_rules_come_from_the_settings_and_from_the_urls_that_use_them() -> None:
+    settings = load_file(ROOT / "Pulumi.staging.yaml", root=ROOT)
+    rules = rules_of(settings)
+
+    assert rules["POSTGRES_PASSWORD"] == Rule(url="DATABASE_URL", is_database_password=True)
+    assert rules["RESEND_API_KEY"] == Rule(min_length=16)
+
+
+def test_a_generated_secret_in_use_is_changed_by_a_new_generation_only() -> None:
+    provider = GeneratedSecretProvider()
+    old = {"length": 32, "value": "v"}
+    assert not provider.diff("X", old, {"length": 64, "generation": 1.0}).changes
+    assert not provider.diff("X", {**old, "generation": 2.0}, {"length": 64, "generation": 2}).changes
+    assert provider.diff("X", old, {"length": 32, "generation": 2}).changes
+
+    made = provider.update("X", old, {"secret": "X", "length": 40.0, "generation": 2.0}).outs or {}
+    assert len(made["value"]) == 40
+    assert made["made_at"].endswith("Z")
+
+
+def test_a_generated_secret_in_hex_is_hex() -> None:
+    made = GeneratedSecretProvider().create({"secret": "X", "length": 64, "alphabet": "hex"}).outs or {}
+    assert weakness(made["value"], Rule(min_length=64, alphabet="hex")) is None
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40))

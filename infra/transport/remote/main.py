@@ -14,6 +14,7 @@ import traceback
 from typing import IO, TYPE_CHECKING, Any
 
 from infra.transport.remote.checkout import checkout_act, checkout_fact
+from infra.transport.remote.database import database_password_act, database_passwords_fact
 from infra.transport.remote.engine import EngineRefusal
 from infra.transport.remote.files import directory_act, file_fact, remove_act, write_act
 from infra.transport.remote.gather import gather, remember_act
@@ -64,6 +65,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "checkout": checkout_fact,
     "command": _command_fact,
     "containers": containers_fact,
+    "database_passwords": database_passwords_fact,
     "exec": exec_fact,
     "file": file_fact,
     "first_boot": first_boot_fact,
@@ -102,6 +104,7 @@ def _together_act(act: dict[str, Any], report: Reporter) -> None:
 ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "await_http": await_http_act,
     "checkout": checkout_act,
+    "database_password": database_password_act,
     "directory": directory_act,
     "down": down_act,
     "mount": mount_act,

@@ -14,24 +14,30 @@ __all__ = [
     "images_fact",
     "model_fact",
     "remove_images_act",
+    "service_containers",
     "stack_fact",
 ]
 
 import hmac
 import json
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.posture import FLOOR, posture
 from infra.transport.remote.processes import command_text, run
-from infra.transport.remote.report import ActFailure
+from infra.transport.remote.report import ActFailure, parse_env
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.transport.remote.report import Reporter
 
 LABEL = "greenroom.config"
 _GONE = (304, 404, 409)
+_TELLING = 8
+"""Shorter values stand in texts by chance."""
 
 
 def model_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +49,9 @@ def model_fact(probe: dict[str, Any]) -> dict[str, Any]:
     model = json.loads(finished.stdout)
     key = _read(probe["key_file"])
     services = {name: _service(model, name, body, key) for name, body in sorted(model["services"].items())}
+    secrets = _secret_values(probe)
+    for name, service in services.items():
+        service["reads"] = _reads(model["services"][name], secrets)
     return {"services": services, "error": "", "command": ""}
 
 
@@ -52,13 +61,13 @@ def stack_fact(probe: dict[str, Any]) -> dict[str, Any]:
     engine = Engine()
     references = sorted({service["image"] for service in fact["services"].values()})
     fact["images"] = _image_ids(engine, references)
-    fact["containers"] = _containers(engine, probe["project"])
+    fact["containers"] = service_containers(engine, probe["project"])
     return fact
 
 
 def containers_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """Return the project's containers by service, without starting the compose CLI."""
-    return {"containers": _containers(Engine(), probe["project"])}
+    return {"containers": service_containers(Engine(), probe["project"])}
 
 
 def images_fact(probe: dict[str, Any]) -> dict[str, str]:
@@ -124,7 +133,7 @@ def _since(state: dict[str, Any]) -> str | None:
 
 def exec_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """Run a command inside a service's running container; exit status -1 when it has none."""
-    container = _containers(Engine(), probe["project"]).get(probe["service"])
+    container = service_containers(Engine(), probe["project"]).get(probe["service"])
     if container is None or container["state"] != "running":
         return {"exit_status": -1, "stdout": "", "stderr": ""}
     finished = run(["docker", "exec", *probe["options"], container["id"], *probe["argv"]])
@@ -153,7 +162,39 @@ def _service(model: dict[str, Any], name: str, body: dict[str, Any], key: bytes)
     }
 
 
-def _containers(engine: Engine, project: str) -> dict[str, Any]:
+def _secret_values(probe: dict[str, Any]) -> dict[str, str]:
+    """Read the values of the declared secrets from the env file; they stay in this process."""
+    values = dict(parse_env(_read(probe.get("env_file", "")).decode(errors="replace")))
+    return {name: values[name] for name in probe.get("secrets", []) if name in values}
+
+
+def _reads(body: dict[str, Any], secrets: dict[str, str]) -> list[str]:
+    """Name the secrets that a resolved service gets: by name in its environment, or inside any of its texts."""
+    texts = [text.replace("$$", "$") for text in _texts(body)]
+    environment = body.get("environment") or {}
+
+    def is_read(name: str, value: str) -> bool:
+        if name in environment:
+            return True
+        forms = {value, urllib.parse.quote(value, safe="")}
+        return len(value) >= _TELLING and any(form in text for text in texts for form in forms)
+
+    return sorted(name for name, value in secrets.items() if is_read(name, value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def service_containers(engine: Engine, project: str) -> dict[str, Any]:
+    """Return the facts of a project's containers by service; nothing where the engine does not run."""
     try:
         found = engine.containers(project)
     except EngineRefusal as refusal:
