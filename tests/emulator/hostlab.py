@@ -114,11 +114,11 @@ class Lab:
 
     # ---- what a person does
 
-    def shell(self, script: str) -> str:
+    def shell(self, script: str, *, stdin: str = "") -> str:
         """Run a script on the droplet as root, by a way of its own."""
         name = self.machines.names.droplet(self.spec.droplet_id)
-        argv = ["docker", "exec", name, "bash", "-ec", f"cd {DIRECTORY} 2>/dev/null || cd /; {script}"]
-        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        argv = ["docker", "exec", "-i", name, "bash", "-ec", f"cd {DIRECTORY} 2>/dev/null || cd /; {script}"]
+        return subprocess.run(argv, check=True, capture_output=True, text=True, input=stdin).stdout
 
     def container(self, service: str) -> str:
         """Return the id of a service's container."""

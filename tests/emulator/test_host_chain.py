@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("dockerd") is None, reason="no Docker engine on this machine"),
 ]
 
+ENGINE = Path(__file__).parents[2] / "infra" / "transport" / "remote" / "engine.py"
 APP = "$(docker ps -q --filter label=com.docker.compose.service=app)"
 CACHE = "$(docker ps -q --filter label=com.docker.compose.service=cache)"
 DRIFTS = {
@@ -180,6 +182,17 @@ def test_a_crash_is_refused_at_once_with_its_log_and_without_its_secret(lab: Lab
     assert "canary-token-1234" not in str(error)
     assert "docker logs" in error.hint
     assert time.monotonic() - started < 60
+
+
+def test_the_status_of_a_crash_is_known_when_the_container_runs_again(lab: Lab, wish: Wish) -> None:
+    del wish
+    script = (
+        "id=$(docker run -d --restart always redis:7-alpine sh -c 'test -e /ran || { touch /ran; exit 7; }; sleep 9')\n"
+        'for n in $(seq 200); do [ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}}" $id)" = "1 running" ] && '
+        "break; sleep 0.05; done; docker inspect -f '{{.State.ExitCode}}' $id; python3 -I - $id; docker rm -f $id >&2"
+    )
+    question = "import sys\nprint(*(Engine().last_exit(name, 0.0) for name in (sys.argv[1], 'none')))"
+    assert lab.shell(script, stdin=f"{ENGINE.read_text()}\n{question}").split() == ["0", "7", "None"]
 
 
 def test_a_build_that_fails_is_refused_with_its_words_and_the_old_release_serves_on(lab: Lab, wish: Wish) -> None:

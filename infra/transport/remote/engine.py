@@ -8,6 +8,7 @@ import http.client
 import json
 import socket
 import struct
+import time
 import urllib.parse
 from typing import Any
 
@@ -85,6 +86,16 @@ class Engine:
             if refusal.status == _NOT_FOUND:
                 return ""
             raise
+
+    def last_exit(self, container: str, since: float) -> int | None:
+        """Return the status that a container last ended with after a time (seconds since 1970), running again or not.
+
+        Of one that runs again the engine itself says 0; only its events still know better. None when they don't.
+        """
+        only = {"container": [container], "event": ["die"]}
+        span = {"since": f"{since:.9f}", "until": f"{time.time():.9f}"}
+        ends = self.call("GET", "/events", {**span, "filters": only}).decode().splitlines()
+        return int(json.loads(ends[-1])["Actor"]["Attributes"]["exitCode"]) if ends else None
 
     def logs(self, container: str, lines: int = 40) -> str:
         """Return the end of a container's log, both streams."""

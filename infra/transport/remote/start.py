@@ -44,7 +44,7 @@ class _Watch:
         self._services: dict[str, Any] = act["services"]
         self._project: str = act["project"]
         self._report = report
-        self._begun = time.monotonic()
+        self._begun, self._since = time.monotonic(), time.time()
         self._ids: dict[str, str] = {}
         self._restarts: dict[str, int] = {}
         self._probed: dict[str, str] = {}
@@ -94,7 +94,8 @@ class _Watch:
 
     def _look_running(self, service: str, container: dict[str, Any], health: str) -> None:
         if container["RestartCount"] > self._restarts[service]:
-            raise self._failure("SERVICE_CRASHED", service, container["State"]["ExitCode"])
+            ended = self._engine.last_exit(self._ids[service], self._since)
+            raise self._failure("SERVICE_CRASHED", service, ended)
         # A verdict from before this step (a container that was paused) is not about what it did.
         if health == "unhealthy" and _last_probe_at(container) != self._probed[service]:
             raise self._failure("SERVICE_UNHEALTHY", service, None, _last_probe(container))
