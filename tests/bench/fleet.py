@@ -41,8 +41,8 @@ class Fleet:
     machines: Machines
 
     def stack(self, count: int) -> Path:
-        """Lay out the project for the first `count` droplets; return its directory."""
-        directory = self.home / f"stack-{count}"
+        """Lay out the project for the first `count` droplets; return its directory. The stack only ever grows."""
+        directory = self.home / "stack"
         directory.mkdir(exist_ok=True)
         for name in ("Pulumi.yaml", "__main__.py"):
             (directory / name).write_text((HERE / "hosts" / name).read_text())
@@ -75,6 +75,7 @@ class Fleet:
             commit=self.commit,
             project="hello",
             containers=2,
+            schema=("app", "python /app/app.py current", "0001 (head)"),
             domain="staging.hello.test",
             paths=("/health", "/ready", "/environment"),
         )
