@@ -23,7 +23,7 @@ from localcloud.machines import Machines, images  # noqa: E402 - as above
 from localcloud.machines.spec import MachineSpec  # noqa: E402 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from yardsticks import Checks
 
@@ -89,9 +89,9 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def booted_fleet(home: Path, count: int) -> Iterator[Fleet]:
+def booted_fleet(home: Path, count: int) -> Generator[Fleet]:
     """Boot `count` droplets; leave nothing behind."""
-    images.ensure(lambda text: sys.stderr.write(f"{text}\n"))
+    images.ensure(_say)
     git = home / "git" / "hello.git"
     subprocess.run(["git", "init", "-q", "--bare", str(git)], check=True)
     login = new_key_pair()
@@ -103,6 +103,10 @@ def booted_fleet(home: Path, count: int) -> Iterator[Fleet]:
             yield Fleet([first for _, first in droplets], commit, home, machines)
         finally:
             machines.sweep()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _boot(machines: Machines, number: int, login: tuple[str, str]) -> tuple[MachineSpec, dict[str, Any]]:
