@@ -98,13 +98,14 @@ def test_a_preview_s_differences_are_the_program_layer_and_its_deletions_the_sta
         step("new", "EnvFile", "create"),
         step("env-file", "EnvFile", "update", PropertyDiff("recipe", "update", "a", "b")),
         step("only-drifted", "EnvFile", "update"),
+        step("behind-it", "ComposeStack", "update", PropertyDiff("environment", "update", "a", "[unknown]")),
         step("old", "EnvFile", "delete"),
     ]
     assert [(each.resource, each.property, each.expected, each.found) for each in in_program(steps)] == [
         ("new", "", "present", "missing"),
         ("env-file", "recipe", "b", "a"),
     ]
-    (left,) = in_state(steps, [], [], {steps[3].urn: "2026-11-24T10:00:00Z"})
+    (left,) = in_state(steps, [], [], {steps[-1].urn: "2026-11-24T10:00:00Z"})
     assert (left.layer, left.resource, left.since) == ("state", "old", "2026-11-24T10:00:00Z")
 
 

@@ -172,7 +172,7 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         "limits",
         ComposeStackProvider(),
         {"services": SERVICES},
-        {"seen": {"containers": {"app": {**RUNNING, "limits": {**LIMITS, "memory_bytes": 1, "restart": "no"}}}}},
+        {"seen": {"containers": {"app": {**RUNNING, "limits": {**LIMITS, "memory_bytes": 1.0, "restart": "no"}}}}},
         [("134217728", "1", None), ("always", "no", None)],
     ),
     (
