@@ -60,7 +60,7 @@ def drift(session: Session, *, expect_no_changes: bool, revert: bool, adopted: t
     if taken:
         session.console.say(f"  next: greenroom up --refresh -s {session.stack}")
     if revert and findings:
-        return _revert(session)
+        return _revert(session, findings)
     return UNEXPECTED if findings and expect_no_changes else 0
 
 
@@ -109,10 +109,15 @@ def _run(session: Session, verb: str) -> Result:
     return result
 
 
-def _revert(session: Session) -> int:
+def _revert(session: Session, findings: Sequence[Drift]) -> int:
+    """Make it as declared. A droplet that was changed boots anew: what is on it is waited for before the proof."""
     from infra.cli.stack import converge  # noqa: PLC0415 - only here
 
     session.console.say(f"{session.stack}: reverting")
+    if any(each.type == "Droplet" for each in findings):
+        code = converge(session, refresh=True, skip_verify=True, quiet=True)
+        if code:
+            return code
     return converge(session, refresh=True, skip_verify=False, quiet=session.as_json)
 
 

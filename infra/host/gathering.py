@@ -94,20 +94,29 @@ class Gathering:
                 board.changed.wait()
             facts = board.take(mark)
             if facts is None:
-                board.waiting[mark] = probes
-                asked, board.waiting, board.asking = board.waiting, {}, True
+                board.asking = True
+        if facts is None:
+            facts = self._gather(board, mark, probes, worker, subject=subject, phase=phase, timeout_s=timeout_s)
+        told = facts.get("facts")
+        if told is None:  # the host failed to find them, which a question of its own tells in full
+            return worker().call(subject=subject, phase=phase, probes=probes, timeout_s=timeout_s)
+        return told
+
+    def _gather(self, board: _Board, mark: str, probes: Probes, worker: Callable[[], Worker], **request: Any) -> Props:
+        """Ask for everything that waits once the way is open, publish the answers, and return one's own."""
+        answers: dict[str, Props] = {}
+        generation = -1
+        try:
+            opened = worker()
+            with board.changed:
+                asked, board.waiting = {**board.waiting, mark: probes}, {}
                 everything, board.everything_asked = not board.everything_asked, True
                 generation = board.generation
-        if facts is not None:
-            return _told(facts) or worker().call(subject=subject, phase=phase, probes=probes, timeout_s=timeout_s)
-        answers: dict[str, Props] = {}
-        try:
             question = {"kind": _ASKED, "sets": asked, "everything": everything}
-            reply = worker().call(subject=subject, phase=phase, probes={_ASKED: question}, timeout_s=timeout_s)
-            answers = reply[_ASKED]
+            answers = opened.call(probes={_ASKED: question}, **request)[_ASKED]
         finally:
             self._publish(board, answers, mark, generation)
-        return _told(answers[mark]) or worker().call(subject=subject, phase=phase, probes=probes, timeout_s=timeout_s)
+        return answers[mark]
 
     def forget(self, host: str = "") -> None:
         """Forget what was gathered from a host, or from all: something there is about to change."""
@@ -137,11 +146,6 @@ class Gathering:
 
 gathering = Gathering()
 """This process's."""
-
-
-def _told(answer: Props) -> Props | None:
-    """Return the facts; None where the host failed to find them, which a question of its own tells in full."""
-    return answer.get("facts")
 
 
 def _plain(value: Any) -> Any:

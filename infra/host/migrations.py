@@ -154,7 +154,8 @@ def _drift(spec: dict[str, Any], seen: dict[str, Any]) -> list[Finding]:
     wanted = str(spec["revision"])
     if seen["exit_status"] != 0:
         what = f"where the schema stands is unknown: service {spec['service']} can't tell"
-        return [Finding(what, wanted, "unknown")]
+        status = int(seen["exit_status"])
+        return [Finding(what, wanted, "no running container" if status < 0 else f"exit status {status}")]
     revision = parse_current(seen["stdout"])
     if revision.is_head and revision.name == wanted:
         return []

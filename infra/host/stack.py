@@ -194,6 +194,11 @@ def _drift(recorded: dict[str, Any], seen: dict[str, Any]) -> list[Finding]:
     ]
 
 
+def _figure(value: Any) -> str:
+    """Show a limit; a whole number comes back from the state as a double."""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
 def _container_drift(service: str, was: dict[str, Any], now: dict[str, Any]) -> list[Finding]:
     since = now.get("since")
     if now["config"] != was["config"] or now["image"] != was["image"]:
@@ -202,7 +207,7 @@ def _container_drift(service: str, was: dict[str, Any], now: dict[str, Any]) -> 
         return [Finding(f"service {service} runs with another configuration", wanted, there, since)]
     differing = compose.other_limits(was, now)
     found = [
-        Finding(f"service {service} has another limit of {name.replace('_', ' ')}", str(before), str(after))
+        Finding(f"service {service} has another limit of {name.replace('_', ' ')}", _figure(before), _figure(after))
         for name, (before, after) in differing.items()
     ]
     wanted = "healthy" if was["health"] != "none" else "none"

@@ -62,8 +62,11 @@ def adopt(findings: Iterable[Drift], names: Iterable[str], *, root: Path, stack:
     path = root / f"Pulumi.{stack}.yaml"
     before = path.read_text(encoding="utf-8")
     text = before
-    for each in chosen:
-        text = written(text, each.adopt.key, _value(each))
+    try:
+        for each in chosen:
+            text = written(text, each.adopt.key, _value(each))
+    except ValueError as error:
+        raise GreenroomError(f"{path.name}: {error}", hint=f"write it into {path.name} by hand") from error
     _replace(path, text)
     try:
         load_file(path, root=root)

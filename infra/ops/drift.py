@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LAYERS = ("program", "state", "digitalocean", "host")
 _OWN = frozenset({"__provider", "drift", "findings", "recorded", "reachable"})
+_DECIDED_LATER = "[unknown]"
+"""How the engines show a value that a preview can't know."""
 _ALWAYS_SHOWN = frozenset({"status"})
 
 
@@ -113,10 +115,12 @@ def in_program(steps: Iterable[Step]) -> list[Drift]:
             what = f"{step.name} is declared and not there"
             found.append(_drift("program", step, what, expected="present", found="missing"))
         elif step.op in ("update", "replace"):
-            # Without a difference of inputs it is the last look's drift that makes it an update: told by this one.
+            # Without a difference of inputs it is the last look's drift that makes it an update: told by this one. An
+            # input that is decided later waits for another resource's change, and is no finding of its own.
+            known = [each for each in step.diff if each.new != _DECIDED_LATER]
             found += [
                 _drift("program", step, f"{step.name}: another {name} is declared", expected=new, found=old, name=name)
-                for name, old, new in _grouped(step.diff)
+                for name, old, new in _grouped(known)
             ]
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import operations
@@ -141,7 +142,7 @@ class Conductor:
             self._stack.store.keep_previous()
         _warn_of_pending(run)
         if self._operation in ("preview", "update"):
-            renewed = (lambda ended: self._renewed(ended, encoder)) if self._refresh_first else None
+            renewed = partial(self._renewed, encoder=encoder) if self._refresh_first else None
             run = operations.update(run, server, self._starter, renewed=renewed)
         else:
             server.start()

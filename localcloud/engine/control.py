@@ -7,7 +7,7 @@ are abandoned. Threads that may not go on get `Stopped`, which is no error of it
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class Control:
             raise Stopped
 
     @contextmanager
-    def step(self, *, despite_failure: bool = False) -> Generator[None]:
-        """Occupy one of the parallel slots for a step. Raises Stopped when it may not start."""
-        with self._slots:
+    def step(self, *, despite_failure: bool = False, counted: bool = True) -> Generator[None]:
+        """Occupy one of the parallel slots for a step, unless others count it. Raises Stopped when it may not start."""
+        with self._slots if counted else nullcontext():
             with self._changed:
                 if self.is_cancelled or not despite_failure:
                     self.ensure_going()

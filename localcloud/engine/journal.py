@@ -150,10 +150,11 @@ class Journal:
                 self._store()
 
     def substitute(self, old: ResourceState, new: ResourceState) -> None:
-        """Put a refreshed entry in an old one's place, keeping its position."""
+        """Put a refreshed entry in an old one's place, keeping its position; an unchanged one is not written."""
         with self._lock:
             self._replaced[old] = new
-            self._store()
+            if is_worth_a_write(old, new):
+                self._store()
 
     def snapshot(self) -> Snapshot:
         """Return the state as it is to be written now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,13 +33,20 @@ def is_readable(entry: ResourceState) -> bool:
 def refresh_all(run: Run, *, alone: bool = True) -> None:
     """Read every resource, side by side. A failed read fails the run, but stops no other read.
 
+    A read waits more than it works, so each provider is asked `parallel` at a time: a host that is slow to answer
+    holds up no question to the cloud.
+
     Where this is not `alone` but the first part of an update, the steps stay `refresh`, whatever they found.
     """
-    entries = [entry for entry in run.base.resources if is_readable(entry)]
-    gone: list[ResourceState] = []
-    with ThreadPoolExecutor(max(1, run.parallel)) as pool:
-        futures = [(entry, pool.submit(_refresh_one, run, entry, alone=alone)) for entry in entries]
-        gone.extend(entry for entry, future in futures if future.result())
+    # Last ones first: what depends on most is mostly what takes longest to ask.
+    entries = [entry for entry in reversed(run.base.resources) if is_readable(entry)]
+    with ExitStack() as stack:
+        pools = {
+            provider: stack.enter_context(ThreadPoolExecutor(max(1, run.parallel)))
+            for provider in {entry.provider for entry in entries}
+        }
+        futures = [(entry, pools[entry.provider].submit(_refresh_one, run, entry, alone=alone)) for entry in entries]
+        gone = [entry for entry, future in futures if future.result()]
     if gone and not run.control.is_cancelled:
         _forget(run, gone)
 
@@ -47,7 +55,7 @@ def _refresh_one(run: Run, old: ResourceState, *, alone: bool) -> bool:
     """Read one resource; returns whether it is gone."""
     step = run.reporter.plan(old.urn, "refresh", identity=old.id)
     try:
-        with run.control.step(despite_failure=True):
+        with run.control.step(despite_failure=True, counted=False):
             began = run.reporter.at
             run.reporter.start(step)
             try:

@@ -23,7 +23,7 @@ from localcloud.machines import Machines, images  # noqa: E402 - as above
 from localcloud.machines.spec import MachineSpec  # noqa: E402 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from yardsticks import Checks
 
@@ -41,8 +41,8 @@ class Fleet:
     machines: Machines
 
     def stack(self, count: int) -> Path:
-        """Lay out the project for the first `count` droplets; return its directory."""
-        directory = self.home / f"stack-{count}"
+        """Lay out the project for the first `count` droplets; return its directory. The stack only ever grows."""
+        directory = self.home / "stack"
         directory.mkdir(exist_ok=True)
         for name in ("Pulumi.yaml", "__main__.py"):
             (directory / name).write_text((HERE / "hosts" / name).read_text())
@@ -75,6 +75,7 @@ class Fleet:
             commit=self.commit,
             project="hello",
             containers=2,
+            schema=("app", "python /app/app.py current", "0001 (head)"),
             domain="staging.hello.test",
             paths=("/health", "/ready", "/environment"),
         )
@@ -88,9 +89,9 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def booted_fleet(home: Path, count: int) -> Iterator[Fleet]:
+def booted_fleet(home: Path, count: int) -> Generator[Fleet]:
     """Boot `count` droplets; leave nothing behind."""
-    images.ensure(lambda text: sys.stderr.write(f"{text}\n"))
+    images.ensure(_say)
     git = home / "git" / "hello.git"
     subprocess.run(["git", "init", "-q", "--bare", str(git)], check=True)
     login = new_key_pair()
@@ -102,6 +103,10 @@ def booted_fleet(home: Path, count: int) -> Iterator[Fleet]:
             yield Fleet([first for _, first in droplets], commit, home, machines)
         finally:
             machines.sweep()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _boot(machines: Machines, number: int, login: tuple[str, str]) -> tuple[MachineSpec, dict[str, Any]]:

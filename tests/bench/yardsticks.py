@@ -1,7 +1,8 @@
 """The same checks of a host by other means: one script over bare `ssh`, an Ansible playbook, a pyinfra deploy.
 
 Each asks for packages, the account, the checkout's directory, the env file's mode and checksum, the commit, the
-containers' states and healths, and three URLs through the proxy; each ends with an error when one of them is not so.
+containers' healths, the schema's revision, and three URLs through the proxy; each ends with an error when one of them
+is not so.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Checks:
     commit: str
     project: str
     containers: int
+    schema: tuple[str, str, str]
+    """Service, the command that tells where the schema stands, and what it has to print."""
     domain: str
     paths: tuple[str, ...]
 
@@ -41,6 +44,16 @@ class Checks:
         """Return the command that ends well when every container of the project runs and is healthy."""
         filters = f"--filter label=com.docker.compose.project={self.project} --filter health=healthy"
         return f'test "$(docker ps -q {filters} | wc -l)" = {self.containers}'
+
+    def commands(self) -> tuple[str, ...]:
+        """Return what no module of the tools asks: containers, schema, URLs."""
+        return (self.inspect(), self.revision(), *self.urls())
+
+    def revision(self) -> str:
+        """Return the command that ends well when the schema is at the head."""
+        service, command, expected = self.schema
+        filters = f"-f label=com.docker.compose.project={self.project} -f label=com.docker.compose.service={service}"
+        return f'test "$(docker exec $(docker ps -q {filters}) {command})" = "{expected}"'
 
     def urls(self) -> list[str]:
         """Return the command for each URL."""
@@ -72,6 +85,7 @@ def bare_ssh(checks: Checks, directory: Path) -> Tool:
             f'test "$(sha256sum <{checks.env_file} | cut -d" " -f1)" = {checks.env_sha256}',
             f'test "$(git -c safe.directory="*" -C {checks.directory} rev-parse HEAD)" = {checks.commit}',
             checks.inspect(),
+            checks.revision(),
             *checks.urls(),
         )
     )
@@ -98,7 +112,7 @@ def ansible(checks: Checks, directory: Path, cache: Path) -> Tool:
             "changed_when": False,
             "failed_when": f"head.stdout != '{checks.commit}'",
         },
-        *({"ansible.builtin.shell": each, "changed_when": False} for each in (checks.inspect(), *checks.urls())),
+        *({"ansible.builtin.shell": each, "changed_when": False} for each in checks.commands()),
     ]
     play = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
     (directory / "play.yml").write_text(json.dumps(play))
@@ -122,7 +136,7 @@ def pyinfra(checks: Checks, directory: Path, cache: Path) -> Tool:
         "ssh_known_hosts_file": str(directory / "known_hosts"),
     }
     (directory / "inventory.py").write_text(f"hosts = [(host, {data!r}) for host in {list(checks.hosts)!r}]\n")
-    questions = [checks.inspect(), *checks.urls()]
+    questions = list(checks.commands())
     (directory / "deploy.py").write_text(
         "from pyinfra import host\n"
         "from pyinfra.facts.files import Sha256File\nfrom pyinfra.facts.server import Command\n"

@@ -70,6 +70,18 @@ def test_bad_settings_exit_2_before_a_cloud_or_a_state_is_touched(
     assert not (project / "home" / ".pulumi").exists()
 
 
+def test_drift_of_a_stack_that_is_not_there_exits_6(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drift", "--stack", "local"]) == 6
+    assert "greenroom up -s local" in capsys.readouterr().err
+    assert not (project / "home" / "cloud").exists()
+
+
+def test_drift_is_reverted_or_adopted_and_not_both(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del project
+    assert run(["drift", "--revert", "--adopt", "droplet"]) == 2
+    assert "--revert: with --adopt; expected one of the two" in capsys.readouterr().err
+
+
 def test_an_error_as_json_is_one_document(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(project, "local", "port: 8002", "port: 3001")
     assert run(["preview", "--json"]) == 2

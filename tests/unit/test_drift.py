@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from infra.errors import ConfigurationError
+from infra.errors import ConfigurationError, GreenroomError
 from infra.host.findings import Finding
 from infra.ops.adoption import adopt, offered, written
 from infra.ops.drift import LAYERS, Drift, in_program, in_state, in_world, ordered
@@ -98,13 +98,14 @@ def test_a_preview_s_differences_are_the_program_layer_and_its_deletions_the_sta
         step("new", "EnvFile", "create"),
         step("env-file", "EnvFile", "update", PropertyDiff("recipe", "update", "a", "b")),
         step("only-drifted", "EnvFile", "update"),
+        step("behind-it", "ComposeStack", "update", PropertyDiff("environment", "update", "a", "[unknown]")),
         step("old", "EnvFile", "delete"),
     ]
     assert [(each.resource, each.property, each.expected, each.found) for each in in_program(steps)] == [
         ("new", "", "present", "missing"),
         ("env-file", "recipe", "b", "a"),
     ]
-    (left,) = in_state(steps, [], [], {steps[3].urn: "2026-11-24T10:00:00Z"})
+    (left,) = in_state(steps, [], [], {steps[-1].urn: "2026-11-24T10:00:00Z"})
     assert (left.layer, left.resource, left.since) == ("state", "old", "2026-11-24T10:00:00Z")
 
 
@@ -178,6 +179,27 @@ def test_an_unknown_resource_is_refused_and_a_value_that_the_settings_refuse_is_
     with pytest.raises(ConfigurationError, match=re.escape("droplet.size")):
         adopt(bad, ["droplet"], root=project, stack="local")
     assert (project / "Pulumi.local.yaml").read_text() == before
+
+
+def test_a_section_in_one_line_is_left_to_its_author(project: Path) -> None:
+    path = project / "Pulumi.local.yaml"
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+    at = lines.index("  greenroom:droplet:\n")
+    path.write_text(
+        "".join(
+            [
+                *lines[:at],
+                "  greenroom:droplet: {region: fra1, size: s-2vcpu-4gb, image: debian-13-x64}\n",
+                *lines[at + 4 :],
+            ]
+        )
+    )
+    load_file(path, root=project)
+
+    resized = offered([found_of("Droplet", "droplet", "size", "s-4vcpu-8gb")], stack="local")
+    with pytest.raises(GreenroomError, match="is no section of its own lines"):
+        adopt(resized, ["droplet"], root=project, stack="local")
 
 
 def test_a_key_is_set_inside_its_own_section_only() -> None:

@@ -20,6 +20,7 @@ __all__ = [
 
 import hmac
 import json
+import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ LABEL = "greenroom.config"
 _GONE = (304, 404, 409)
 _TELLING = 8
 """Shorter values stand in texts by chance."""
+_SECOND_LOOK_S = 0.5
 
 
 def model_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +134,18 @@ def _since(state: dict[str, Any]) -> str | None:
 
 
 def exec_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    """Run a command inside a service's running container; exit status -1 when it has none."""
+    """Run a command inside a service's running container; exit status -1 when it has none.
+
+    One that fails is asked once more: an engine that is busy refuses an exec now and then, and a database a connection.
+    """
+    fact = _exec(probe)
+    if fact["exit_status"] > 0:
+        time.sleep(_SECOND_LOOK_S)
+        fact = _exec(probe)
+    return fact
+
+
+def _exec(probe: dict[str, Any]) -> dict[str, Any]:
     container = service_containers(Engine(), probe["project"]).get(probe["service"])
     if container is None or container["state"] != "running":
         return {"exit_status": -1, "stdout": "", "stderr": ""}

@@ -45,11 +45,11 @@ def packages_fact(probe: dict[str, Any]) -> dict[str, str]:
     return {name: version for name, version, status in rows if status == "installed"}
 
 
-def units_fact(probe: dict[str, Any]) -> dict[str, dict[str, str]]:
+def units_fact(probe: dict[str, Any]) -> dict[str, dict[str, str | None]]:
     """Return load, active and enabled state of each named unit, and when it last changed its active state."""
     names: list[str] = probe["names"]
     finished = run(["systemctl", "show", f"--property={_UNIT_PROPERTIES}", *names])
-    facts: dict[str, dict[str, str]] = {}
+    facts: dict[str, dict[str, str | None]] = {}
     for name, block in zip(names, finished.stdout.strip().split("\n\n"), strict=False):
         values: dict[str, str] = {}
         for line in block.splitlines():

@@ -9,7 +9,6 @@ from typing import Any
 import pulumi
 
 from infra import host
-from infra.host import workload
 
 DIRECTORY = "/home/deploy/hello"
 DOMAIN = "staging.hello.test"
@@ -49,7 +48,7 @@ def declare(number: int, droplet: dict[str, Any], commit: str) -> None:
         secrets={"TOKEN": "a-token-of-the-bench"},
         opts=after(checkout),
     )
-    place = workload.workload(
+    place = host.workload(
         directory=DIRECTORY,
         compose_file="docker-compose.yml",
         env_file=".env.staging",
