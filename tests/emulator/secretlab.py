@@ -54,8 +54,9 @@ class SecretsLab(Lab):
         for name, inputs in super()._inputs(reach, wish):
             if "workload" in inputs:
                 inputs["workload"] |= {"secrets": sorted(wish.secrets), "databases": [ROLE]}
-            if name == "env file":
-                inputs |= {"template": f"{DIRECTORY}/.env.template", "elsewhere": ["IMAGE_TAG"], "commit": wish.commit}
+            if name == "images":
+                provided = ["IMAGE_TAG", *wish.values, *wish.secrets]
+                inputs["template"] = {"path": f"{DIRECTORY}/.env.template", "provided": sorted(provided)}
             yield name, inputs
 
     @property

@@ -159,7 +159,7 @@ def test_a_variable_that_nobody_provides_ends_the_run_before_the_stack_is_touche
 
     wish = wish_of(newer, "first-password-canary")
     lab.run(dataclasses.replace(wish, values={**wish.values, "SENTRY_DSN": "", "SMTP_HOST": "x", "STRAY": "y"}))
-    assert "warning: the repository's list knows nothing of STRAY" in capfd.readouterr().err
+    assert "warning: the repository's list of variables has no STRAY" in capfd.readouterr().err
     lab.run(wish_of(commit, "first-password-canary"))
 
 

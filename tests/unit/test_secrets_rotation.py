@@ -12,7 +12,7 @@ import pytest
 from infra.commands.environment import resolve, variables_listed
 from infra.deployment import _databases
 from infra.errors import StepError
-from infra.host.env_file import EnvFileProvider
+from infra.host.images import ImagesProvider
 from infra.host.stack import ComposeStackProvider
 from infra.settings import load_file
 from infra.settings.templates import raw_in_url, substitute
@@ -164,49 +164,43 @@ def test_both_stacks_provide_what_the_reference_workload_lists(stack: str) -> No
     assert set(variables_listed(template)) == {*settings.environment, *settings.secrets}
 
 
-ENV = {
+IMAGES = {
     "connection": REACH,
-    "path": "/home/deploy/app/.env",
-    "owner": "deploy",
-    "values": {"A": "1"},
-    "secrets": {"B": "2"},
-    "recipe": "r",
-    "template": "/home/deploy/app/.env.template",
-    "elsewhere": ["IMAGE_TAG"],
+    "workload": WORKLOAD,
+    "commit": "a" * 40,
+    "mode": "build",
+    "release": {},
+    "earlier": [],
+    "template": {"path": "/home/deploy/app/.env.template", "provided": ["A", "B", "IMAGE_TAG"]},
 }
-ABSENT = {"exists": False, "mode": "", "owner": "", "digest": ""}
 
 
-def test_an_env_file_that_lacks_what_is_listed_is_refused_with_the_line() -> None:
-    provider = EnvFileProvider()
-    spec = provider.prepared(ENV, {})
-    assert set(provider.probes(spec)) == {"file", "template"}
-    listed = {"exists": True, "content": "A=\nIMAGE_TAG=\nB=\nNEW=\n"}
+def images_facts(listed: str | None) -> dict[str, Any]:
+    _, facts = spec_and_facts({}, "new")
+    return {"stack": facts["stack"], "template": {"exists": listed is not None, "content": listed or ""}}
+
+
+def test_a_listed_variable_that_nobody_provides_is_refused_with_its_line() -> None:
+    provider = ImagesProvider()
+    assert set(provider.probes(IMAGES)) == {"stack", "template"}
     with pytest.raises(StepError) as raised:
-        provider.plan(spec, {"file": ABSENT, "template": listed})
-    assert raised.value.code == "ENV_INCOMPLETE"
+        provider.plan(IMAGES, images_facts("A=\nIMAGE_TAG=\nB=\nNEW=\n"))
+    assert (raised.value.code, raised.value.phase) == ("ENV_INCOMPLETE", "secrets")
     assert raised.value.evidence == "/home/deploy/app/.env.template:4: NEW: nobody provides it"
     with pytest.raises(StepError) as raised:
-        provider.plan(spec, {"file": ABSENT, "template": ABSENT})
+        provider.plan(IMAGES, images_facts(None))
     assert raised.value.code == "ENV_TEMPLATE_MISSING"
 
-    complete = {"exists": True, "content": "A=\n"}
-    facts = {"file": ABSENT, "template": complete}
-    assert len(provider.plan(spec, facts)) == 1
-    assert provider.outputs(spec, {**facts, "file": {"digest": "d", "mode": "0600"}})["unlisted"] == ["B"]
+
+def test_a_provided_variable_that_is_not_listed_is_told_and_no_failure() -> None:
+    facts = images_facts("A=\nIMAGE_TAG=\n")
+    assert ImagesProvider().plan(IMAGES, facts) == []
+    assert ImagesProvider().outputs(IMAGES, facts)["unlisted"] == ["B"]
 
 
-def test_looking_at_an_env_file_asks_for_no_list() -> None:
-    assert set(EnvFileProvider().probes({**ENV, "key": "00"})) == {"file"}
-
-
-def test_a_new_commit_holds_the_file_against_the_list_again() -> None:
-    provider = EnvFileProvider()
-    news = {**ENV, "commit": "a" * 40}
-    olds = {**provider.prepared(news, {}), "drift": [], "reachable": True}
-    olds |= {"digest": olds["expected"]}
-    assert not provider.diff("", olds, news).changes
-    assert provider.diff("", olds, {**news, "commit": "b" * 40}).changes
+def test_without_a_list_and_for_looking_only_none_is_asked_for() -> None:
+    assert set(ImagesProvider().probes({**IMAGES, "template": None})) == {"stack"}
+    assert set(ImagesProvider().probes({**IMAGES, "images": {"a": "b"}})) == {"present"}
 
 
 def test_a_value_inside_a_url_is_percent_encoded_on_request_alone() -> None:
