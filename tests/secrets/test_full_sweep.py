@@ -148,19 +148,37 @@ def test_no_canary_leaves_its_place_through_a_stack_s_whole_life(controller: Con
     assert controller.trace.read_text(errors="replace").count("execve(") > 50
 
 
+PLANTED = {
+    "state": ".pulumi/stacks/greenroom/local.json.planted",
+    "history": ".pulumi/history/greenroom/local/planted.json",
+    "API log": "cloud/server.log",
+    "evidence": "local/planted.log",
+    "configuration": "../Pulumi.planted.yaml",
+}
+
+
 def test_the_sweep_of_the_controller_finds_what_is_planted(controller: Controller) -> None:
-    sweep, (first, second, third, *_) = controller.sweep, controller.sweep.secrets.values()
-    process = subprocess.Popen(["sleep", "60"], env={"LEAK": first})
-    log = controller.desk.home / "leak.log"
+    desk, values = controller.desk, list(controller.sweep.secrets.items())
+    expected: set[tuple[str, str]] = set()
+    for (kind, name), (canary, value) in zip(PLANTED.items(), values, strict=False):
+        path = desk.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{kind} {value[::-1]}\n")
+        expected.add(("desk", canary))
+    (in_argv, argued), (in_environ, inherited), (in_temporary, kept), (in_output, said) = values[10:14]
     temporary = Path("/var/tmp/greenroom-planted-leak")  # noqa: S108 (one of the places that are searched)
+    temporary.write_text(kept, encoding="utf-8")
+    strace = ["strace", "-f", "-A", "-s", "1000000", "-e", "trace=execve", "-o", str(controller.trace)]
+    subprocess.run([*strace, "true", argued], check=True)
+    process = subprocess.Popen(["sleep", "60"], env={"LEAK": inherited})
     try:
-        log.write_text(second[::-1], encoding="utf-8")
-        temporary.write_text(third, encoding="utf-8")
+        controller.hits += controller.sweep.look("output", f"error: {said}".encode())
         found = {(hit.place.split(":")[0], hit.canary) for hit in controller.look_around()}
     finally:
         process.kill()
         process.wait()
-        log.unlink()
         temporary.unlink()
-    assert found == {("environ", "CANARY_000"), ("desk", "CANARY_001"), ("temporary", "CANARY_002")}
-    assert sweep.bytes_seen > 10_000_000
+    planted = {("execve trace", in_argv), ("environ", in_environ), ("temporary", in_temporary), ("output", in_output)}
+    assert found == expected | planted
+    assert controller.sweep.bytes_seen > 10_000_000

@@ -404,7 +404,11 @@ def test_all_problems_of_all_sources_come_at_once(
     assert urlsplit(vault[1]["VAULT_ADDR"]).port
 
 
-def test_a_stack_without_them_loads_neither_client() -> None:
-    script = "import sys, infra.deployment, infra.settings; print([m for m in sys.modules if m in ('boto3', 'hvac')])"
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [("infra.deployment, infra.settings, infra.cli.secret", "boto3 hvac requests"), ("infra.secret", "pydantic boto3")],
+)
+def test_what_a_run_does_not_need_is_not_loaded(modules: str, absent: str) -> None:
+    script = f"import sys, {modules}; print([each for each in {absent.split()} if each in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
