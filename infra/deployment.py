@@ -93,6 +93,13 @@ class Environment:
         return cls(values, variables)
 
 
+def _template(settings: Settings) -> dict[str, Any] | None:
+    """Give the repository's list of variables and the names that it is held against."""
+    path = settings.workload.env_template
+    provided = sorted([*settings.environment, *settings.secrets])
+    return {"path": f"{settings.host.directory}/{path}", "provided": provided} if path else None
+
+
 def _databases(settings: Settings) -> list[dict[str, Any]]:
     """Give the roles whose passwords are secrets, their names filled in from the environment."""
     plain = {name: text_of(value) for name, value in settings.environment.items() if not names_in(text_of(value))}
@@ -201,9 +208,6 @@ class Release(pulumi.ComponentResource):
             owner=settings.host.user,
             values=environment.values,
             secrets=dict(secrets),
-            template=workload.env_template and f"{settings.host.directory}/{workload.env_template}",
-            elsewhere=sorted(environment.variables),
-            commit=commit,
             opts=self._below(checkout),
         )
         place = resources.workload(
@@ -222,6 +226,7 @@ class Release(pulumi.ComponentResource):
             workload=place,
             commit=commit,
             mode=workload.images,
+            template=_template(settings),
             opts=self._below(env),
         )
         migrated = self._migrations(place, env, images)

@@ -14,6 +14,16 @@ from pathlib import Path
 STAT_START_FIELD = 19
 """Position of the start time in /proc/<pid>/stat, counted after the command name in parentheses."""
 
+STANDARD_ERROR = 2
+PLACES = frozenset(
+    ("PATH", "HOME", "USER", "LOGNAME", "LANG", "SHELL", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV", "NO_PROXY", "no_proxy")
+)
+SURROUNDINGS = (
+    *("DOCKER_", "GREENROOM_", "LC_", "PYTHON", "XDG_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_"),
+    *("PIP_", "UV_", "NPM_CONFIG_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
+)
+"""Beginnings of the names of variables that a process of ours may need for as long as it lives."""
+
 
 @dataclass(frozen=True)
 class ProcessIdentity:
@@ -38,12 +48,17 @@ class ProcessIdentity:
 
 
 def detach(command: list[str], log: Path) -> ProcessIdentity:
-    """Start a process in a session of its own, reading nothing and writing to a log, and leave it to itself."""
+    """Start a process in a session of its own, reading nothing and writing to a log, and leave it to itself.
+
+    It outlives its caller, so it takes nothing of the caller's along: no descriptors (one may be a lock), and of the
+    environment only what says where things are; secrets that were given to one run are not shown for days.
+    """
     pid = os.posix_spawn(
         command[0],
         command,
-        os.environ,
+        {name: value for name, value in os.environ.items() if name in PLACES or name.startswith(SURROUNDINGS)},
         file_actions=[
+            *((os.POSIX_SPAWN_CLOSE, number) for number in _inherited_descriptors()),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
@@ -52,6 +67,16 @@ def detach(command: list[str], log: Path) -> ProcessIdentity:
     )
     identity = ProcessIdentity.of(pid)
     return identity or ProcessIdentity(pid, 0)
+
+
+def _inherited_descriptors() -> list[int]:
+    """Return the open descriptors past the standard three that a child would get."""
+    numbers: list[int] = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the directory's own is gone by now
+            if int(entry.name) > STANDARD_ERROR and os.get_inheritable(int(entry.name)):
+                numbers.append(int(entry.name))
+    return numbers
 
 
 def end(process: ProcessIdentity, timeout_s: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["secrets"]
+__all__ = ["every_problem", "secrets"]
 
 import sys
 from typing import TYPE_CHECKING
@@ -134,6 +134,19 @@ def _take(session: Session, settings: Settings, name: str, *, anew: bool = False
     if wrong:
         raise ConfigurationError([Problem(_file(session), name, wrong, rule.expected)])
     session.driver.set_secret(name, value)
+
+
+def every_problem(session: Session) -> ConfigurationError | None:
+    """Ask every source and return all problems as one error; None where the stack's own values can't be opened."""
+    from infra.ops.secret_survey import Known, survey  # noqa: PLC0415 - as above
+    from localcloud.engine import EngineError  # noqa: PLC0415 - as above
+
+    try:
+        config = session.driver.config()
+    except (ConfigurationError, EngineError):
+        return None
+    _, problems, hint = survey(_settings(session), session.stack, config, Known())
+    return ConfigurationError(problems, hint=hint) if problems else None
 
 
 def _survey(session: Session, *, everything: bool) -> int:

@@ -26,8 +26,7 @@ FAILED, STEP_FAILED, UNEXPECTED, CANCELLED = 1, 4, 7, 8
 @with_session()
 def preview(session: Session, *, expect_no_changes: bool) -> int:
     """Show what `up` would change, down to the property; changes nothing."""
-    if (facts := session.facts).environment_secrets or facts.unset_secrets:
-        facts.require_secrets()
+    _require_secrets(session)
     session.open_cloud()
     with Progress(session.console, verb="preview") as progress:
         result = session.run(session.driver.preview, progress)
@@ -53,8 +52,7 @@ def up(session: Session, *, refresh: bool, skip_verify: bool) -> int:
 
 def converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool = False) -> int:
     """Run the engine and prove the result; `quiet` prints no document, for a verb that has one of its own."""
-    if (facts := session.facts).environment_secrets or facts.unset_secrets:
-        facts.require_secrets()
+    _require_secrets(session)
     session.open_cloud()
     expected = session.expected_steps() or _plan(session)
     with Progress(session.console, expected=expected, verb="up") as progress:
@@ -125,6 +123,19 @@ def destroy(session: Session) -> int:
     session.console.say(f"{session.stack}: {summary(result)}")
     _document(session, "destroy", result)
     return _status(session, result)
+
+
+def _require_secrets(session: Session) -> None:
+    """Refuse bad secrets before anything is touched; once one is bad, every source is asked, and all are named."""
+    facts = session.facts
+    if not facts.environment_secrets and not facts.unset_secrets:
+        return
+    try:
+        facts.require_secrets()
+    except ConfigurationError as error:
+        from infra.cli.secret import every_problem  # noqa: PLC0415 - loads pydantic; good secrets don't need it
+
+        raise every_problem(session) or error from None
 
 
 def _known_drift(session: Session, result: Result) -> dict[str, list[str]]:

@@ -1,8 +1,4 @@
-"""The workload's env file: rendered here, written there, and known to the stack by a keyed digest only.
-
-Before it is written it is held against the repository's own list of variables, as the release's commit has it: one
-that nobody provides ends the run while the old release still serves.
-"""
+"""The workload's env file: rendered here, written there, and known to the stack by a keyed digest only."""
 
 from __future__ import annotations
 
@@ -11,25 +7,21 @@ __all__ = ["EnvFile"]
 import hmac
 import json
 import secrets as randomness
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, Resource, UpdateResult
+from pulumi.dynamic import Resource
 
 from infra.commands import acts
-from infra.commands.environment import render_environment, resolve, variables_listed
+from infra.commands.environment import render_environment, resolve
 from infra.commands.templates import recipe
-from infra.errors import StepError
 from infra.host.findings import Finding, of_file
 from infra.host.resource import HostProvider
-from infra.transport import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from pulumi import Input, Output, ResourceOptions
-
-Outcome = TypeVar("Outcome", CreateResult, UpdateResult)
 
 _MODE = "0600"
 _KEY_BYTES = 32
@@ -62,25 +54,12 @@ class EnvFileProvider(HostProvider):
             "names": sorted({*spec["values"], *spec["secrets"]}),
         }
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Write the file, and tell what in it nobody reads."""
-        return _warned(super().create(props))
-
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Write the file, and tell what in it nobody reads."""
-        return _warned(super().update(_id, _olds, _news))
-
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Ask for mode, owner and keyed digests, of the whole and of each variable; to converge, for the list too."""
-        question = {"file": {"kind": "file", "path": spec["path"], "key": spec["key"], "variables": True}}
-        if spec.get("template") and "content" in spec:
-            question["template"] = {"kind": "file", "path": spec["template"], "content": True}
-        return question
+        """Ask for mode, owner and keyed digests, of the whole and of each variable."""
+        return {"file": {"kind": "file", "path": spec["path"], "key": spec["key"], "variables": True}}
 
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
-        """Write the file anew when anything about it differs; StepError when it lacks what the repository lists."""
-        if "template" in facts:
-            _expect_complete(spec, facts["template"])
+        """Write the file anew when anything about it differs."""
         found, path = facts["file"], spec["path"]
         differences = [
             text
@@ -113,12 +92,9 @@ class EnvFileProvider(HostProvider):
         return differing
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        """Return the digest of what is there, and the variables that the repository does not list."""
-        seen: dict[str, Any] = {"digest": facts["file"]["digest"], "mode": facts["file"]["mode"]}
-        if "template" in facts:
-            listed = variables_listed(facts["template"]["content"])
-            seen["unlisted"] = sorted({*spec["names"]} - listed.keys())
-        return seen
+        """Return the digest of what is there."""
+        del spec
+        return {"digest": facts["file"]["digest"], "mode": facts["file"]["mode"]}
 
     def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
         """Remove the file."""
@@ -129,8 +105,7 @@ class EnvFile(Resource, module="greenroom", name="EnvFile"):
     """An env file, mode 0600, in docker compose's own quoting.
 
     `values` may be strings, numbers, booleans, lists and mappings; strings may refer to other names as `{{ NAME }}`.
-    `secrets` are taken byte for byte. `template` is the repository's own list of variables, read again at each
-    `commit`; what it names has to be in the file or among the names in `elsewhere`.
+    `secrets` are taken byte for byte.
     """
 
     digest: Output[str]
@@ -145,12 +120,9 @@ class EnvFile(Resource, module="greenroom", name="EnvFile"):
         owner: Input[str],
         values: Mapping[str, Any],
         secrets: Mapping[str, Input[str]],
-        template: Input[str] | None = None,
-        elsewhere: Sequence[str] = (),
-        commit: Input[str] = "",
         opts: ResourceOptions | None = None,
     ) -> None:
-        outputs = ("digest", "names", "key", "expected", "fingerprint", "mode", "variables", "unlisted")
+        outputs = ("digest", "names", "key", "expected", "fingerprint", "mode", "variables")
         props = {
             "connection": connection,
             "path": path,
@@ -160,8 +132,6 @@ class EnvFile(Resource, module="greenroom", name="EnvFile"):
             "recipe": recipe("environment.env.j2"),
             **dict.fromkeys(outputs),
         }
-        if template:
-            props |= {"template": template, "elsewhere": list(elsewhere), "commit": commit}
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["key"])
         super().__init__(EnvFileProvider(), name, props, pulumi.ResourceOptions.merge(opts, hidden))
 
@@ -183,38 +153,6 @@ def _differing(expected: Mapping[str, str], found: Mapping[str, str]) -> Iterato
             yield name, "added", "not set", "set"
         elif expected[name] != found[name]:
             yield name, "changed", "the declared value", "another value"
-
-
-def _expect_complete(spec: dict[str, Any], template: dict[str, Any]) -> None:
-    """Raise StepError naming every variable that the repository lists and nobody provides, with file and line."""
-    path = spec["template"]
-    if not template["exists"]:
-        raise _incomplete(spec, f"{path} is not in the repository at this commit", "ENV_TEMPLATE_MISSING")
-    provided = {*spec["names"], *spec["elsewhere"]}
-    missing = {name: line for name, line in variables_listed(template["content"]).items() if name not in provided}
-    if missing:
-        lines = [f"{path}:{line}: {name}: nobody provides it" for name, line in missing.items()]
-        raise _incomplete(spec, "\n".join(lines), "ENV_INCOMPLETE")
-
-
-def _incomplete(spec: dict[str, Any], evidence: str, code: str) -> StepError:
-    reach = spec["connection"]
-    return StepError(
-        phase="secrets",
-        host=f"{reach['user']}@{reach['host']}:{int(reach['port'])}",
-        command=f"compare {spec['path']} with {spec['template']}",
-        exit_status=1,
-        evidence=evidence,
-        code=code,
-        hint="add each under environment or secrets in the stack file, then greenroom preview",
-    )
-
-
-def _warned(result: Outcome) -> Outcome:
-    unlisted = (result.outs or {}).get("unlisted") or []
-    if unlisted:
-        say(EnvFileProvider.subject, f"warning: the repository's list knows nothing of {', '.join(unlisted)}")
-    return result
 
 
 def _fingerprint(key: str, spec: dict[str, Any]) -> str:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 __all__ = ["Images"]
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pulumi.dynamic import Resource
+from pulumi.dynamic import CreateResult, Resource, UpdateResult
 
 from infra.commands import acts, compose
+from infra.host.env_template import expect_complete, template_probes, unlisted
 from infra.host.findings import Finding
 from infra.host.resource import HostProvider
 from infra.host.workload import expect_acceptable
+from infra.transport import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi import Input, Output, ResourceOptions
+
+Outcome = TypeVar("Outcome", CreateResult, UpdateResult)
 
 _BUILD_S = 1500.0
 _RELEASES = 3
@@ -45,7 +49,8 @@ class ImagesProvider(HostProvider):
         """Ask compose when there is something to do; for looking only, ask the engine."""
         if spec.get("images"):
             return {"present": {"kind": "images", "references": sorted(spec["images"])}}
-        return {"stack": compose.model_probe("stack", spec["workload"])}
+        question = {"stack": compose.model_probe("stack", spec["workload"])}
+        return {**question, **template_probes(spec.get("template"))}
 
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Build and pull what is missing, side by side."""
@@ -53,6 +58,7 @@ class ImagesProvider(HostProvider):
             missing = [name for name, found in sorted(facts["present"].items()) if found != spec["images"][name]]
             return [acts.Act(f"image {name} is missing or another one", {}) for name in missing]
         stack, workload = facts["stack"], spec["workload"]
+        expect_complete(spec, facts)
         expect_acceptable(spec, stack, self.phase)
         release = spec["release"]
         missing = {name for name, found in stack["images"].items() if not found or release.get(name, found) != found}
@@ -84,11 +90,19 @@ class ImagesProvider(HostProvider):
         ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        """Return the id behind each reference."""
+        """Return the id behind each reference, and the variables that the repository does not list."""
         if "present" in facts:
             return {"images": facts["present"]}
         _, built = _kept(spec, facts["stack"])
-        return {"images": facts["stack"]["images"], "built": built}
+        return {"images": facts["stack"]["images"], "built": built, "unlisted": unlisted(spec, facts)}
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Build and pull, then tell which variables nobody reads."""
+        return _warned(super().create(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Build and pull, then tell which variables nobody reads."""
+        return _warned(super().update(_id, _olds, _news))
 
     def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
         """Remove the images that were built here."""
@@ -96,7 +110,10 @@ class ImagesProvider(HostProvider):
 
 
 class Images(Resource, module="greenroom", name="Images"):
-    """The images of one release of a compose project: `images` maps each reference to its id."""
+    """The images of one release of a compose project: `images` maps each reference to its id.
+
+    `template` is the repository's list of variables at that commit: its `path`, and the names that are `provided`.
+    """
 
     images: Output[dict[str, str]]
 
@@ -108,6 +125,7 @@ class Images(Resource, module="greenroom", name="Images"):
         workload: Mapping[str, Input[Any]],
         commit: Input[str],
         mode: Input[str] = "build",
+        template: Mapping[str, Any] | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -115,10 +133,16 @@ class Images(Resource, module="greenroom", name="Images"):
             "workload": workload,
             "commit": commit,
             "mode": mode,
-            "images": None,
-            "built": None,
+            "template": dict(template) if template else None,
+            **dict.fromkeys(("images", "built", "unlisted")),
         }
         super().__init__(ImagesProvider(), name, props, opts)
+
+
+def _warned(result: Outcome) -> Outcome:
+    if names := (result.outs or {}).get("unlisted"):
+        say(ImagesProvider.subject, f"warning: the repository's list of variables has no {', '.join(names)}")
+    return result
 
 
 def _kept(spec: dict[str, Any], stack: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -8,7 +8,6 @@ import os
 from typing import TYPE_CHECKING
 
 from infra.secret.sources import ConfigSource, EnvironmentSource, SecretSource
-from infra.settings.model import SECRET_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +23,8 @@ def sources_of(
     `config` is the stack's configuration, decrypted, without its namespace; `environment` is the process's own where
     it is None.
     """
+    from infra.settings.model import SECRET_NAME  # noqa: PLC0415 (loads pydantic; a caller that has settings has it)
+
     variables = os.environ if environment is None else environment
     own = {name: value for name, value in config.items() if SECRET_NAME.fullmatch(name)}
     made: dict[str, SecretSource] = {

@@ -7,8 +7,6 @@ __all__ = ["Rule", "rules_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.settings.templates import raw_in_url, text_of
-
 if TYPE_CHECKING:
     from infra.settings import Settings
 
@@ -39,6 +37,8 @@ class Rule:
 
 def rules_of(settings: Settings) -> dict[str, Rule]:
     """Give the rule of each declared secret."""
+    from infra.settings.templates import raw_in_url, text_of  # noqa: PLC0415 (as in infra.secret.declared)
+
     urls: dict[str, str] = {}
     for variable, value in settings.environment.items():
         for name in raw_in_url(text_of(value)):

@@ -135,9 +135,8 @@ class Found:
 def look(rules: Mapping[str, Rule], sources: Mapping[str, SecretSource]) -> dict[str, Found]:
     """Read every secret of `sources` (name to its source), side by side, and judge each by its rule. Never raises."""
     with ThreadPoolExecutor(max_workers=_READERS) as pool:
-        return dict(
-            zip(sources, pool.map(lambda name: _judged(name, rules[name], sources[name]), sources), strict=True)
-        )
+        asked = {name: pool.submit(_judged, name, rules[name], source) for name, source in sources.items()}
+        return {name: each.result() for name, each in asked.items()}
 
 
 def gather(rules: Mapping[str, Rule], sources: Mapping[str, SecretSource]) -> dict[str, Secret]:

@@ -48,14 +48,26 @@ IMAGE_TAG=x
 
 
 class SecretsLab(Lab):
-    """A lab whose workload has a database of its own and lists its variables."""
+    """A lab whose workload has a database of its own and lists its variables. It remembers what it was last given."""
+
+    given: Wish
+
+    def rotate(self, **secrets: str) -> dict[str, str]:
+        """Run with new values for some secrets; return the operation that each resource took."""
+        self.given.secrets |= secrets
+        return self.run(self.given)
+
+    def settle(self) -> dict[str, str]:
+        """Run once more with what was given last."""
+        return self.run(self.given)
 
     def _inputs(self, reach: dict[str, Any], wish: Wish) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, inputs in super()._inputs(reach, wish):
             if "workload" in inputs:
                 inputs["workload"] |= {"secrets": sorted(wish.secrets), "databases": [ROLE]}
-            if name == "env file":
-                inputs |= {"template": f"{DIRECTORY}/.env.template", "elsewhere": ["IMAGE_TAG"], "commit": wish.commit}
+            if name == "images":
+                provided = ["IMAGE_TAG", *wish.values, *wish.secrets]
+                inputs["template"] = {"path": f"{DIRECTORY}/.env.template", "provided": sorted(provided)}
             yield name, inputs
 
     @property

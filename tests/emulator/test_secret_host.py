@@ -42,52 +42,40 @@ pytestmark = [
 
 HOSTILE = int(os.environ.get("GREENROOM_HOSTILE_VALUES", "300"))
 BATCH = 250
+FIRST = "first-password-canary"
 ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
 @pytest.fixture(scope="module")
-def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SecretsLab, str]]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretsLab]:
     with booted_lab(tmp_path_factory.mktemp("secretlab"), SecretsLab) as lab:
         assert isinstance(lab, SecretsLab)
-        commit = lab.commit(**{"docker-compose_yml": COMPOSE, "_env_template": TEMPLATE})
-        lab.run(wish_of(commit, "first-password-canary"))
-        lab.query("first-password-canary", "CREATE TABLE page (text TEXT); INSERT INTO page VALUES ('kept')")
-        yield lab, commit
-
-
-@pytest.fixture
-def lab(booted: tuple[SecretsLab, str]) -> SecretsLab:
-    booted[0].run(wish_of(booted[1], "first-password-canary"))
-    return booted[0]
-
-
-@pytest.fixture
-def commit(booted: tuple[SecretsLab, str]) -> str:
-    return booted[1]
+        lab.given = wish_of(lab.commit(**{"docker-compose_yml": COMPOSE, "_env_template": TEMPLATE}), FIRST)
+        lab.settle()
+        lab.query(FIRST, "CREATE TABLE page (text TEXT); INSERT INTO page VALUES ('kept')")
+        yield lab
 
 
 def changed_services(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-def test_a_rotated_database_password_leaves_the_data_readable_and_the_old_value_dead(
-    lab: SecretsLab, commit: str
-) -> None:
-    before = lab.containers
-    operations = lab.run(wish_of(commit, "second-password-canary"))
+def test_a_rotated_database_password_leaves_the_data_readable_and_the_old_value_dead(lab: SecretsLab) -> None:
+    old, before = lab.given.secrets["DB_PASSWORD"], lab.containers
+    operations = lab.rotate(DB_PASSWORD="second-password-canary")
 
     assert lab.query("second-password-canary", "SELECT text FROM page") == "kept"
-    assert "password authentication failed" in lab.query("first-password-canary", "SELECT text FROM page")
+    assert "password authentication failed" in lab.query(old, "SELECT text FROM page")
     assert changed_services(before, lab.containers) == {"db", "app"}
     assert operations["baseline"] == "same"
     assert lab.environment()["DATABASE_URL"] == "postgresql://keeper:second-password-canary@db:5432/books"
     assert lab.refresh() == {}
-    assert set(lab.run(wish_of(commit, "second-password-canary")).values()) == {"same"}
+    assert set(lab.settle().values()) == {"same"}
 
 
-def test_a_rotated_key_restarts_its_reader_alone(lab: SecretsLab, commit: str) -> None:
+def test_a_rotated_key_restarts_its_reader_alone(lab: SecretsLab) -> None:
     before = lab.containers
-    lab.run(wish_of(commit, "first-password-canary", "mail-key-canary-2"))
+    lab.rotate(MAIL_KEY="mail-key-canary-2")
 
     assert changed_services(before, lab.containers) == {"mailer"}
 
@@ -98,43 +86,44 @@ def test_the_state_tells_who_reads_each_secret_and_no_value(lab: SecretsLab) -> 
 
 
 @pytest.mark.parametrize("cut_after", ["the env file", "the role"])
-def test_a_run_cut_off_while_rotating_is_mended_by_the_next(lab: SecretsLab, commit: str, cut_after: str) -> None:
-    wish = wish_of(commit, f"after-{cut_after.replace(' ', '-')}-canary")
-    reach = {**lab.first, "host_key": lab.state["pinned host"]["host_key"]}
-    inputs = dict(lab._inputs(reach, wish))["env file"]
+def test_a_run_cut_off_while_rotating_is_mended_by_the_next(lab: SecretsLab, cut_after: str) -> None:
+    password = f"after-{cut_after.replace(' ', '-')}-canary"
+    lab.given.secrets["DB_PASSWORD"] = password
+    reach = lab.state["baseline"]["connection"]
+    inputs = dict(lab._inputs(reach, lab.given))["env file"]
     lab.state["env file"] = PROVIDERS["env file"].update("", lab.state["env file"], inputs).outs or {}
     if cut_after == "the role":
         act = acts.database_password("", project="hello", env_file=f"{DIRECTORY}/.env.staging", role=ROLE)
         far = worker(link(endpoint_of(reach), patience_s=0))
         far.call(subject="cut", phase="secrets", probes={}, acts=[act.wire])
 
-    operations = lab.run(wish)
+    operations = lab.settle()
     assert (operations["env file"], operations["stack"]) == ("same", "update")
-    assert lab.query(wish.secrets["DB_PASSWORD"], "SELECT text FROM page") == "kept"
-    assert wish.secrets["DB_PASSWORD"] in lab.environment()["DATABASE_URL"]
+    assert lab.query(password, "SELECT text FROM page") == "kept"
+    assert password in lab.environment()["DATABASE_URL"]
     assert lab.refresh() == {}
 
 
-def test_a_password_changed_by_hand_is_named_and_mended(lab: SecretsLab, commit: str) -> None:
+def test_a_password_changed_by_hand_is_named_and_mended(lab: SecretsLab) -> None:
     before = lab.containers
     lab.shell(f"docker exec {lab.container('db')} psql -U keeper books -c \"ALTER ROLE keeper PASSWORD 'by-hand'\"")
 
     assert lab.refresh() == {"stack": ["keeper in db has another password than DB_PASSWORD"]}
-    lab.run(wish_of(commit, "first-password-canary"))
-    assert lab.query("first-password-canary", "SELECT text FROM page") == "kept"
+    lab.settle()
+    assert lab.query(lab.given.secrets["DB_PASSWORD"], "SELECT text FROM page") == "kept"
     assert lab.containers == before
 
 
-def test_a_volume_that_outlived_its_password_opens_to_the_new_one(lab: SecretsLab, commit: str) -> None:
+def test_a_volume_that_outlived_its_password_opens_to_the_new_one(lab: SecretsLab) -> None:
     lab.shell(f"docker rm -f {lab.container('db')} {lab.container('app')}")
     lab.refresh()
-    lab.run(wish_of(commit, "of-a-new-state-canary"))
+    lab.rotate(DB_PASSWORD="of-a-new-state-canary")
 
     assert lab.query("of-a-new-state-canary", "SELECT text FROM page") == "kept"
 
 
-def test_the_server_never_logs_a_password_that_was_rotated(lab: SecretsLab, commit: str) -> None:
-    lab.run(wish_of(commit, "never-in-a-log-canary"))
+def test_the_server_never_logs_a_password_that_was_rotated(lab: SecretsLab) -> None:
+    lab.rotate(DB_PASSWORD="never-in-a-log-canary")
     log = lab.shell(f"docker logs {lab.container('db')} 2>&1")
 
     assert "SELECT coalesce(rolpassword" in log, "statements are logged here"
@@ -143,13 +132,13 @@ def test_the_server_never_logs_a_password_that_was_rotated(lab: SecretsLab, comm
 
 
 def test_a_variable_that_nobody_provides_ends_the_run_before_the_stack_is_touched(
-    lab: SecretsLab, commit: str, capfd: pytest.CaptureFixture[str]
+    lab: SecretsLab, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    before = lab.containers
+    before, settled = lab.containers, lab.given
     listed = TEMPLATE + "\n# new\nexport SENTRY_DSN=\nSMTP_HOST: x\n"
     newer = lab.commit(**{"docker-compose_yml": COMPOSE, "_env_template": listed})
     with pytest.raises(StepError) as raised:
-        lab.run(wish_of(newer, "first-password-canary"))
+        lab.run(dataclasses.replace(settled, commit=newer))
     assert (raised.value.code, raised.value.phase) == ("ENV_INCOMPLETE", "secrets")
     assert raised.value.evidence.splitlines() == [
         f"{DIRECTORY}/.env.template:8: SENTRY_DSN: nobody provides it",
@@ -157,10 +146,10 @@ def test_a_variable_that_nobody_provides_ends_the_run_before_the_stack_is_touche
     ]
     assert lab.containers == before
 
-    wish = wish_of(newer, "first-password-canary")
-    lab.run(dataclasses.replace(wish, values={**wish.values, "SENTRY_DSN": "", "SMTP_HOST": "x", "STRAY": "y"}))
-    assert "warning: the repository's list knows nothing of STRAY" in capfd.readouterr().err
-    lab.run(wish_of(commit, "first-password-canary"))
+    values = {**settled.values, "SENTRY_DSN": "", "SMTP_HOST": "x", "STRAY": "y"}
+    lab.given = dataclasses.replace(settled, commit=newer, values=values)
+    lab.settle()
+    assert "warning: the repository's list of variables has no STRAY" in capfd.readouterr().err
 
 
 def hostile_values(count: int) -> list[str]:

@@ -61,6 +61,33 @@ def test_check_names_all_that_is_no_good_and_exits_2(
     assert "canary" not in said
 
 
+def test_preview_names_the_problems_of_every_source_in_one_error(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = project / "Pulumi.staging.yaml"
+    text = path.read_text().replace("ZOHO_CLIENT_ID: {source: config", "ZOHO_CLIENT_ID: {source: environment")
+    text = text.replace("ZOHO_CLIENT_SECRET: {source: config", "ZOHO_CLIENT_SECRET: {source: vault, path: secret/tsh")
+    path.write_text(text)
+    monkeypatch.delenv("VAULT_ADDR", raising=False)
+    assert give(monkeypatch, "set", "RESEND_API_KEY", value="re_of_seventeen_1") == 0
+    path.write_text(
+        path.read_text().replace("minLength: 16}\n    ZOHO_CLIENT_ID", "minLength: 32}\n    ZOHO_CLIENT_ID")
+    )
+    capsys.readouterr()
+
+    assert run(["preview", "-s", "staging"]) == 2
+    said = capsys.readouterr().err
+    for problem in (
+        "RESEND_API_KEY: 17 characters",
+        "ZOHO_CLIENT_ID: nothing",
+        "Vault: ZOHO_CLIENT_SECRET: no Vault address is set [NOT_CONFIGURED]",
+        "ZOHO_REFRESH_TOKEN: nothing",
+        "ZOHO_ORGANIZATION_ID: nothing",
+    ):
+        assert problem in said
+    assert not (project / "home" / ".pulumi").exists()
+
+
 def test_check_exits_0_when_all_hold_and_says_so_as_a_document(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(server: Counting) -> Iterator[Counting]:
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server
@@ -368,6 +368,27 @@ def test_vault_without_address_or_token_says_so(
 # ---- together
 
 
+@pytest.mark.usefixtures("aws")
+def test_a_server_that_takes_the_connection_and_says_nothing_is_left_after_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.secret.aws.READ_S", 0.3)
+    monkeypatch.setattr("infra.secret.vault.TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", address)
+        sources = {
+            "A": AwsSource({"A": AwsPlace("plain")}),
+            "V": VaultSource({"V": VaultPlace("secret/x", "A")}, {"VAULT_ADDR": address, "VAULT_TOKEN": "t"}),
+        }
+        began = time.monotonic()
+        with pytest.raises(ConfigurationError) as caught:
+            gather(dict.fromkeys(sources, Rule()), sources)
+        took = time.monotonic() - began
+    assert ["[UNREACHABLE]" in each.found for each in caught.value.problems] == [True, True]
+    assert 0.9 < took < 8, "three tries of 0.3 s each, side by side, and the pauses between"
+
+
 def test_all_problems_of_all_sources_come_at_once(
     vault: tuple[Counting, dict[str, str]], aws: Counting, tmp_path: Path
 ) -> None:
@@ -404,7 +425,11 @@ def test_all_problems_of_all_sources_come_at_once(
     assert urlsplit(vault[1]["VAULT_ADDR"]).port
 
 
-def test_a_stack_without_them_loads_neither_client() -> None:
-    script = "import sys, infra.deployment, infra.settings; print([m for m in sys.modules if m in ('boto3', 'hvac')])"
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [("infra.deployment, infra.settings, infra.cli.secret", "boto3 hvac requests"), ("infra.secret", "pydantic boto3")],
+)
+def test_what_a_run_does_not_need_is_not_loaded(modules: str, absent: str) -> None:
+    script = f"import sys, {modules}; print([each for each in {absent.split()} if each in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
