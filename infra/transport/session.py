@@ -132,6 +132,6 @@ class Session:
         """Say why the stream ended: we cut a silent link, the network did, or the process itself came to an end."""
         self._channel.status_event.wait(1.0)
         if self._channel.exit_status < 0:
-            return self.link.verdict or "the link was cut"
+            return self.link.verdict or "the conversation was cut"
         said = self._channel.recv_stderr(_CHUNK).decode(errors="replace") if self._channel.recv_stderr_ready() else ""
         return f"the worker ended with status {self._channel.exit_status}\n{said}".strip()

@@ -7,13 +7,13 @@ A call outlives its connection. A request that only asks is asked again. A reque
 an id that this side chooses (`infra.transport.remote.jobs`): when the link is cut, wherever that is, the call connects
 again to the same pinned key and sends the same request with the same id. The host starts what it never got, follows
 what runs, and tells what has ended, so the acts take effect once. One thing makes that impossible: a restart of the
-host, whose records are then gone. The call ends with HOST_RESTARTED, and what is to be done is planned anew from what
-the host has become; that is sound because every apply is safe to repeat and to have been cut short.
+host, whose records are then gone. The call ends with HostRestartedError, and what is to be done is planned anew from
+what the host has become; that is sound because every apply is safe to repeat and to have been cut short.
 """
 
 from __future__ import annotations
 
-__all__ = ["HOST_RESTARTED", "Wire", "Worker", "worker"]
+__all__ = ["Wire", "Worker", "worker"]
 
 import functools
 import json
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.errors import AuthenticationError, StepError, UnreachableError
+from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
 from infra.transport.pool import pool
 from infra.transport.progress import say
 from infra.transport.session import ConnectionCut, Session
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 Wire = dict[str, Any]
 """An act or a probe as it travels, and the facts that come back: plain data."""
 
-HOST_RESTARTED = "HOST_RESTARTED"
 _REMOTE = Path(__file__).parent / "remote"
 _PACKAGE = "infra.transport.remote"
 _LOADER = (
@@ -118,8 +117,8 @@ class Worker:
 
         StepError with the act's own code when one fails, JOB_DEADLINE when the acts take longer than `timeout_s` (then
         they are stopped), JOB_DIED when their process was killed. UnreachableError when no answer comes within
-        `timeout_s` and a grace: LINK_LOST, and HOST_RESTARTED, which see above. AuthenticationError when another host
-        answers at the address meanwhile.
+        `timeout_s` and a grace, HostRestartedError as told above. AuthenticationError when another host answers at the
+        address meanwhile.
         """
         request: Wire = {
             "probes": dict(probes),
@@ -161,7 +160,8 @@ class Worker:
 
     def _enter_era(self, call: _Call, era: str) -> None:
         if call.era and call.era != era:
-            raise self._lost(call, "the host restarted meanwhile, and its record of the job is gone", HOST_RESTARTED)
+            why = "the host restarted meanwhile, and its record of the job is gone"
+            raise self._lost(call, why, HostRestartedError)
         call.era = era
 
     def _conversation(self) -> Session:
@@ -207,16 +207,16 @@ class Worker:
             hint=event["hint"] or f"ssh {self.link.endpoint.user}@{self.link.endpoint.host}",
         )
 
-    def _lost(self, call: _Call, why: str, code: str = "LINK_LOST") -> UnreachableError:
+    def _lost(self, call: _Call, why: str, kind: type[UnreachableError] = UnreachableError) -> UnreachableError:
         at = self.link.endpoint
         again = f"; greenroom up   # waits for job {call.job} where it still runs" if call.job else ""
-        return UnreachableError(
+        return kind(
             phase=call.phase,
             host=str(at),
             command=f"job {call.job}" if call.job else "ask for facts",
             exit_status=None,
             evidence="\n".join([*dict.fromkeys([*call.cuts, why]), call.known]),
-            code=code,
+            code="LINK_LOST" if kind is UnreachableError else "HOST_RESTARTED",
             hint=f"nc -vz {at.host} {at.port}{again}",
         )
 

@@ -12,7 +12,7 @@ line each: `began`, any number of `say`, and last `done` or `failed`.
 - *Kept until it arrived.* The controller acknowledges the last event; then the file is cut down to its first line. That
   line stays: a copy of the request that comes late finds it, and starts nothing. Ended jobs go when they are a day
   old, or an hour old and not among the newest; an hour is longer than the controller asks again for.
-- *Secrets stay in memory.* The request goes to the job's process by a socket; only events are written, and they are masked.
+- *Secrets stay in memory.* The request goes to the job's process by a socket; only events are written, masked.
 - *A restart of the host* takes `/run` with it. `hello`, the first line of every conversation, carries the era of the
   records: made with their directory, gone with it. A controller that finds another era knows that nobody can tell how
   far its job came; it does not ask again, but looks at the host and plans anew.
@@ -65,9 +65,11 @@ class Jobs:
 
     def follow(self, request: dict[str, Any], send: Send) -> None:
         """Start the request's job where there is none yet, and send its events, but the first `seen` that were said."""
-        path, unsaid = _path(request["job"]), -int(request["seen"])
-        record = _Record(path)
-        started = time.monotonic()
+        with contextlib.closing(_Record(_path(request["job"]))) as record:
+            self._follow(request, record, send)
+
+    def _follow(self, request: dict[str, Any], record: _Record, send: Send) -> None:
+        started, unsaid = time.monotonic(), -int(request["seen"])
         while True:
             ended = record.is_free()
             for event in record.read():
@@ -78,9 +80,9 @@ class Jobs:
                     return
             if ended and record.is_empty:
                 self._start(request, record)
-                record = _Record(path)
             elif ended:
-                send(_failure("JOB_DIED", request["job"], "its process ended without a result: killed, or out of memory"))
+                why = "its process ended without a result: it was killed, or memory ran out"
+                send(_failure("JOB_DIED", request["job"], why))
                 return
             elapsed = time.monotonic() - started
             time.sleep(min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, elapsed / 20)))
@@ -97,15 +99,16 @@ class Jobs:
             head = len(content).to_bytes(_LENGTH_BYTES, "big")
             socket.send_fds(self._starter, [head], [record.handle])
             self._starter.sendall(content)
-        record.close()
+        record.hand_over()
 
 
 class _Record:
-    """One look at a job's file, with a place to read on from. Closing it gives the lock up, if nobody else has it."""
+    """A job's file, with a place to read on from; the lock belongs to the handle, and to whoever got a copy of that."""
 
     def __init__(self, path: str) -> None:
-        self.handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._path = path
         self._offset = 0
+        self.handle = self._open()
 
     @property
     def is_empty(self) -> bool:
@@ -130,9 +133,17 @@ class _Record:
         self._offset += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
 
+    def hand_over(self) -> None:
+        """Keep looking, by a handle that has no part in the lock."""
+        self.close()
+        self.handle = self._open()
+
     def close(self) -> None:
         """Close the file."""
         os.close(self.handle)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def reap(directory: str, now: float) -> None:
@@ -142,10 +153,10 @@ def reap(directory: str, now: float) -> None:
     for number, entry in enumerate(by_age):
         age_s = now - entry.stat().st_mtime
         if age_s > _KEPT_S or (number >= _KEPT_NEWEST and age_s > _SURELY_KEPT_S):
-            with contextlib.suppress(FileNotFoundError), open(entry.path, "rb") as record:  # noqa: PTH123
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(entry.path)  # noqa: PTH108
+            gone_or_running = contextlib.suppress(FileNotFoundError, BlockingIOError)
+            with gone_or_running, open(entry.path, "rb") as record:  # noqa: PTH123
+                fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(entry.path)  # noqa: PTH108
 
 
 def _era() -> str:
@@ -232,4 +243,5 @@ def _append(record: int, event: dict[str, Any]) -> None:
 
 def _failure(code: str, job: str, why: str) -> dict[str, Any]:
     hint = "greenroom up   # looks at the host first, and does what is still missing"
-    return {"event": "failed", "code": code, "command": f"job {job}", "exit_status": None, "evidence": why, "hint": hint}
+    what = {"code": code, "command": f"job {job}", "exit_status": None, "evidence": why, "hint": hint}
+    return {"event": "failed", **what}
