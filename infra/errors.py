@@ -5,6 +5,7 @@
     ├── AuthenticationError   exit 3   a credential or a host key was refused
     ├── StepError             exit 4   a step on a host failed: phase, host, command, exit status, evidence
     │   └── UnreachableError  exit 4   the host did not answer, or the link was cut
+    │       └── HostRestartedError     the host restarted in the middle of a step
     └── VerificationError     exit 20  the stack is up, but its proof failed
 
 Each says what failed, where, why, and the next command to type. No message carries a secret: commands are given as
@@ -17,6 +18,7 @@ __all__ = [
     "AuthenticationError",
     "ConfigurationError",
     "GreenroomError",
+    "HostRestartedError",
     "Problem",
     "StepError",
     "UnreachableError",
@@ -102,6 +104,10 @@ class StepError(GreenroomError):
 
 class UnreachableError(StepError):
     """The host did not answer, or the link to it was cut."""
+
+
+class HostRestartedError(UnreachableError):
+    """The host restarted in the middle of a step: nobody can tell how far that came, so it has to be planned anew."""
 
 
 class VerificationError(GreenroomError):

@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 )
 
 from infra.commands.acts import remember
-from infra.errors import AuthenticationError, GreenroomError, StepError, UnreachableError
+from infra.errors import AuthenticationError, GreenroomError, HostRestartedError, StepError, UnreachableError
 from infra.host.findings import Finding, unanswered
 from infra.host.gathering import gathering, remembered
 from infra.host.validation import is_known, problems_of
@@ -139,12 +139,12 @@ class HostProvider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
         """Converge the host; safe to repeat, and to have been cut short."""
         with reported():
-            return CreateResult(self.subject, self._converge(props, {}))
+            return CreateResult(self.subject, self._converged(props, {}))
 
     def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
         """Converge the host to the new inputs, or back from drift."""
         with reported():
-            return UpdateResult(self._converge(_news, _olds))
+            return UpdateResult(self._converged(_news, _olds))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """Observe, and name what differs. A host that does not answer is a finding, not a failure."""
@@ -215,6 +215,14 @@ class HostProvider(ResourceProvider):
             redact=redact,
             timeout_s=self.timeout_s,
         )
+
+    def _converged(self, news: Props, olds: Props) -> Props:
+        """Converge; where the host restarted in the middle, look at what has become of it and plan anew, once."""
+        try:
+            return self._converge(news, olds)
+        except HostRestartedError:
+            say(self.subject, "the host restarted in the middle; looking at it anew")
+            return self._converge(news, olds)
 
     def _converge(self, news: Props, olds: Props) -> Props:
         spec = self.prepared(hidden(news), olds)

@@ -1,5 +1,8 @@
 """One fabric connection to one host: the host key is pinned before the first byte, and everything has a deadline.
 
+While the connection is made, every phase of it (address, banner, key exchange, login) has to make progress; afterwards
+keepalives have to be answered. Where that fails the socket is cut (`infra.transport.pulse`), which ends whatever waits.
+
 fabric adds unknown host keys by itself, reads the user's own ssh and fabric configuration, and turns `env=` into a
 command line that `ps` shows. All three are shut off here: only the endpoint's ed25519 key is accepted, no other
 configuration is read, and secrets go by standard input or not at all.
@@ -12,13 +15,13 @@ __all__ = ["CONNECT_TIMEOUT_S", "Link", "public_blob"]
 import base64
 import io
 import shlex
-import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import AuthenticationError, UnreachableError
 from infra.transport.endpoint import Endpoint, Outcome
+from infra.transport.pulse import LiveSocket, Pulse, dial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
     import paramiko
 
 CONNECT_TIMEOUT_S = 10.0
-KEEPALIVE_S = 5
-DEAD_AFTER_MS = 15_000
+"""How long a host may be silent while the connection is made."""
+WHOLE_CONNECT_S = 3 * CONNECT_TIMEOUT_S
+"""How long the making of a connection may take as a whole, however much there is to hear of it."""
 _CHUNK = 1 << 15
 _OTHER_HOST_KEYS = [
     *("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
@@ -52,8 +56,18 @@ class Link:
 
     def __init__(self, endpoint: Endpoint, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         self.endpoint = endpoint
-        self._lock = threading.Lock()
-        self._connection: Any = _connect(endpoint, connect_timeout_s)
+        try:
+            live = dial(endpoint.host, endpoint.port, connect_timeout_s)
+        except OSError as error:
+            raise unreachable(endpoint, "connect", "connect", error) from error
+        self._pulse = Pulse(live, silence_s=connect_timeout_s, within_s=WHOLE_CONNECT_S)
+        try:
+            self._connection: Any = self._open(live, WHOLE_CONNECT_S)
+        except BaseException:
+            self._pulse.stop()
+            live.close()
+            raise
+        self._pulse.settle(self._connection.transport)
 
     @property
     def alive(self) -> bool:
@@ -61,15 +75,26 @@ class Link:
         transport = self._connection.transport
         return transport is not None and bool(transport.is_active())
 
-    def channel(self, timeout_s: float = CONNECT_TIMEOUT_S) -> paramiko.Channel:
-        """Open a session channel; UnreachableError when the link is down."""
+    @property
+    def verdict(self) -> str:
+        """Why the connection was cut here; empty where it stands, or where the far end or the network cut it."""
+        return self._pulse.verdict
+
+    def start(self, command: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> paramiko.Channel:
+        """Start a command line on a channel of its own; UnreachableError when it does not start within the deadline."""
         import paramiko  # noqa: PLC0415 (half the cost of a start that needs no host)
 
         try:
-            with self._lock:
-                return self._connection.transport.open_session(timeout=timeout_s)
+            channel: paramiko.Channel = self._connection.transport.open_session(timeout=timeout_s)
+            alarm = threading.Timer(timeout_s, channel.close)  # paramiko waits for the answer without an end
+            alarm.start()
+            try:
+                channel.exec_command(command)
+            finally:
+                alarm.cancel()
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise unreachable(self.endpoint, "open a channel", error) from error
+            raise unreachable(self.endpoint, "open a channel", command, error, self.verdict) from error
+        return channel
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60.0) -> Outcome:
         """Run one command, quoted once, and wait for its end.
@@ -78,18 +103,17 @@ class Link:
         """
         command = shlex.join(argv)
         started = time.monotonic()
-        channel = self.channel()
+        channel = self.start(command)
         try:
             channel.settimeout(timeout_s)
-            channel.exec_command(command)
             out, err = _exchange(channel, stdin, started + timeout_s)
             status = channel.recv_exit_status() if channel.status_event.wait(timeout_s) else -1
         except (TimeoutError, OSError, EOFError) as error:
-            raise unreachable(self.endpoint, command, error) from error
+            raise unreachable(self.endpoint, "run", command, error, self.verdict) from error
         finally:
             channel.close()
         if status < 0:
-            raise unreachable(self.endpoint, command, EOFError("the link was cut"))
+            raise unreachable(self.endpoint, "run", command, EOFError("the link was cut"), self.verdict)
         return Outcome(tuple(argv), status, out, err, time.monotonic() - started)
 
     def put(self, content: bytes, path: str, *, mode: int, owner: str, timeout_s: float = 60.0) -> None:
@@ -113,7 +137,26 @@ class Link:
 
     def close(self) -> None:
         """Close the connection; harmless when it is closed already."""
+        self._pulse.stop()
         self._connection.close()
+
+    def _open(self, live: LiveSocket, within_s: float) -> Any:
+        import paramiko  # noqa: PLC0415
+        from paramiko.ssh_exception import IncompatiblePeer  # noqa: PLC0415
+
+        connection = _pinned(self.endpoint, live, within_s)
+        try:
+            connection.open()
+        except paramiko.BadHostKeyException as error:
+            raise refused(self.endpoint, "the host presents another key than the pinned one") from error
+        except paramiko.AuthenticationException as error:
+            raise refused(self.endpoint, "the login key was refused") from error
+        except IncompatiblePeer as error:
+            raise refused(self.endpoint, "the host offers no key of the pinned kind") from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            phase = _phase(connection.client.get_transport())
+            raise unreachable(self.endpoint, phase, "connect", error, self._pulse.verdict) from error
+        return connection
 
 
 def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> tuple[bytes, bytes]:
@@ -148,26 +191,25 @@ def _drain(receive: Any, sink: io.BytesIO) -> None:
         return  # as above
 
 
-def _connect(endpoint: Endpoint, timeout_s: float) -> Any:
+def _pinned(endpoint: Endpoint, live: LiveSocket, within_s: float) -> Any:
+    """Return a fabric connection, not yet open, that knows one host key and no other source of trust or settings."""
     import fabric  # noqa: PLC0415 (see the module docstring of infra.transport)
     import paramiko  # noqa: PLC0415
-    from paramiko.ssh_exception import IncompatiblePeer  # noqa: PLC0415
 
-    pinned = paramiko.Ed25519Key(data=public_blob(endpoint.host_key))
-    config = fabric.Config(lazy=True, overrides={"load_ssh_configs": False})
     connection = fabric.Connection(
         endpoint.host,
         user=endpoint.user,
         port=endpoint.port,
-        config=config,
-        connect_timeout=timeout_s,
+        config=fabric.Config(lazy=True, overrides={"load_ssh_configs": False}),
+        connect_timeout=within_s,
         connect_kwargs={
+            "sock": live,
             "pkey": paramiko.Ed25519Key.from_private_key(io.StringIO(endpoint.private_key)),
             "allow_agent": False,
             "look_for_keys": False,
-            "banner_timeout": timeout_s,
-            "auth_timeout": timeout_s,
-            "channel_timeout": timeout_s,
+            "banner_timeout": within_s,
+            "auth_timeout": within_s,
+            "channel_timeout": within_s,
             "disabled_algorithms": {"keys": _OTHER_HOST_KEYS},
         },
     )
@@ -175,28 +217,15 @@ def _connect(endpoint: Endpoint, timeout_s: float) -> Any:
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     name = endpoint.host if endpoint.port == 22 else f"[{endpoint.host}]:{endpoint.port}"  # noqa: PLR2004 (ssh's port)
     client.get_host_keys().clear()
-    client.get_host_keys().add(name, "ssh-ed25519", pinned)
-    try:
-        connection.open()
-        transport: Any = connection.transport
-        transport.set_keepalive(KEEPALIVE_S)
-        # Unanswered keepalives end the connection; without this a black hole is noticed after a quarter of an hour.
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
-    except paramiko.BadHostKeyException as error:
-        connection.close()
-        raise refused(endpoint, "the host presents another key than the pinned one") from error
-    except paramiko.AuthenticationException as error:
-        connection.close()
-        raise refused(endpoint, "the login key was refused") from error
-    except paramiko.SSHException as error:
-        connection.close()
-        if isinstance(error, IncompatiblePeer):
-            raise refused(endpoint, "the host offers no key of the pinned kind") from error
-        raise unreachable(endpoint, "connect", error) from error
-    except (OSError, EOFError, socket.gaierror) as error:
-        connection.close()
-        raise unreachable(endpoint, "connect", error) from error
+    client.get_host_keys().add(name, "ssh-ed25519", paramiko.Ed25519Key(data=public_blob(endpoint.host_key)))
     return connection
+
+
+def _phase(transport: paramiko.Transport | None) -> str:
+    """Name how far a connection came that was never ready."""
+    if transport is None or not transport.remote_version:
+        return "await the banner"
+    return "log in" if transport.initial_kex_done else "exchange keys"
 
 
 def refused(endpoint: Endpoint, why: str) -> AuthenticationError:
@@ -207,14 +236,14 @@ def refused(endpoint: Endpoint, why: str) -> AuthenticationError:
     )
 
 
-def unreachable(endpoint: Endpoint, command: str, error: Exception) -> UnreachableError:
+def unreachable(endpoint: Endpoint, phase: str, command: str, error: Exception, verdict: str = "") -> UnreachableError:
     """Build the error for a host that does not answer, or for a link that was cut."""
     return UnreachableError(
-        phase="connect",
+        phase=phase,
         host=str(endpoint),
         command=command,
         exit_status=None,
-        evidence=f"{type(error).__name__}: {error}",
+        evidence=verdict or f"{type(error).__name__}: {error}",
         code="HOST_UNREACHABLE",
         hint=f"nc -vz {endpoint.host} {endpoint.port}",
     )

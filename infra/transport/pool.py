@@ -1,20 +1,27 @@
-"""One connection per host and process, shared by every resource; a host that just failed is not asked again at once."""
+"""One connection per host and process, shared by every resource; a host that just failed is not asked again at once.
+
+A refusal is remembered too, of a host key or of a login: every further try would be counted against us by sshd, which
+soon drops whatever comes from our address (PerSourcePenalties).
+"""
 
 from __future__ import annotations
 
 __all__ = ["Pool", "close_all", "link", "pool"]
 
+import random
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from infra.errors import UnreachableError
+from infra.errors import AuthenticationError, GreenroomError, UnreachableError
 
 if TYPE_CHECKING:
     from infra.transport.endpoint import Endpoint
     from infra.transport.link import Link
 
-RETRY_PAUSE_S = 0.25
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
+RETRIED_TIMEOUT_S = 5.0
+"""A try that is followed by others waits less long: what was lost on the way when the host came back is sent anew."""
 REMEMBER_FAILURE_S = 60.0
 
 
@@ -25,24 +32,33 @@ class Pool:
         self._lock = threading.Lock()
         self._doors: dict[Endpoint, threading.Lock] = {}
         self._links: dict[Endpoint, Link] = {}
-        self._failures: dict[Endpoint, tuple[float, UnreachableError]] = {}
+        self._failures: dict[Endpoint, tuple[float, GreenroomError]] = {}
 
     def link(self, endpoint: Endpoint, *, patience_s: float = 0.0) -> Link:
         """Return the open link, opening it where needed; a host that is still booting is waited for `patience_s`.
 
         UnreachableError when the host does not answer in time; AuthenticationError at once when a key is refused.
         """
+        from infra.transport.link import WHOLE_CONNECT_S, unreachable  # noqa: PLC0415 (loads fabric)
+
         with self._lock:
             door = self._doors.setdefault(endpoint, threading.Lock())
-        with door:
+        deadline = time.monotonic() + patience_s
+        if not door.acquire(timeout=patience_s + WHOLE_CONNECT_S):
+            raise unreachable(endpoint, "connect", "connect", TimeoutError("others still try to connect"))
+        try:
             known = self._links.get(endpoint)
             if known is not None and known.alive:
                 return known
-            if not patience_s:
-                self._recall(endpoint)
-            opened = self._open(endpoint, time.monotonic() + patience_s)
-            self._links[endpoint] = opened
+            self._recall(endpoint, AuthenticationError if patience_s else GreenroomError)
+            opened = self._open(endpoint, deadline)
+            with self._lock:
+                self._links[endpoint] = opened
+            if known is not None:
+                known.close()
             return opened
+        finally:
+            door.release()
 
     def close(self) -> None:
         """Close every link."""
@@ -52,28 +68,36 @@ class Pool:
             each.close()
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Close the link to one host, if there is one."""
+        """Close the link to one host, if there is one, and forget what failed at its address."""
         with self._lock:
             known = self._links.pop(endpoint, None)
+            at = (endpoint.host, endpoint.port)
+            self._failures = {each: why for each, why in self._failures.items() if (each.host, each.port) != at}
         if known is not None:
             known.close()
 
-    def _recall(self, endpoint: Endpoint) -> None:
+    def _recall(self, endpoint: Endpoint, kind: type[GreenroomError]) -> None:
         at, failure = self._failures.get(endpoint, (0.0, None))
-        if failure is not None and time.monotonic() - at < REMEMBER_FAILURE_S:
+        if isinstance(failure, kind) and time.monotonic() - at < REMEMBER_FAILURE_S:
             raise failure
 
     def _open(self, endpoint: Endpoint, deadline: float) -> Link:
-        from infra.transport.link import Link  # noqa: PLC0415 (loads fabric)
+        from infra.transport.link import CONNECT_TIMEOUT_S, Link  # noqa: PLC0415 (loads fabric)
 
+        started = time.monotonic()
+        timeout_s = RETRIED_TIMEOUT_S if deadline > started else CONNECT_TIMEOUT_S
         while True:
             try:
-                return Link(endpoint)
-            except UnreachableError as error:
-                if time.monotonic() >= deadline:
-                    self._failures[endpoint] = (time.monotonic(), error)
+                return Link(endpoint, connect_timeout_s=timeout_s)
+            except (UnreachableError, AuthenticationError) as error:
+                now = time.monotonic()
+                if now >= deadline or isinstance(error, AuthenticationError):
+                    with self._lock:
+                        self._failures[endpoint] = (now, error)
                     raise
-            time.sleep(RETRY_PAUSE_S)
+            pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, (now - started) / 10))
+            spread = random.uniform(0.8, 1.2)  # noqa: S311 (so that many do not knock in step)
+            time.sleep(min(pause_s * spread, max(0.0, deadline - now)))
 
 
 pool = Pool()

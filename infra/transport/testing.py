@@ -1,16 +1,19 @@
-"""A small SSH server in this process, for tests: it runs commands here, and counts what a client let it see.
+"""Both ends of a bad day, for tests: an SSH server that notes what it is offered, and a relay that counts and cuts.
 
-It speaks the real protocol (paramiko's server side), so that pinning, refusals and cuts are proved on the wire.
+The server speaks the real protocol (paramiko's server side) and runs commands on this machine, so that pinning,
+refusals and cuts are proved on the wire. The relay passes TCP on to any server, and keeps what went each way.
 """
 
 from __future__ import annotations
 
-__all__ = ["SshServer", "ssh_server"]
+__all__ = ["Passage", "Relay", "SshServer", "relay", "ssh_server"]
 
 import contextlib
+import dataclasses
 import io
 import socket
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +39,8 @@ class SshServer(paramiko.ServerInterface):
         self.connections = 0
         self.logins: list[str] = []
         self.commands: list[str] = []
+        self.offered: list[str] = []
+        """Whatever a client asked for after the keys were exchanged, by kind: the proof that it asked for nothing."""
 
     @property
     def port(self) -> int:
@@ -46,9 +51,13 @@ class SshServer(paramiko.ServerInterface):
         """Accept connections until `close`."""
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def present(self, host_key: str) -> None:
+        """Present another host key (private, in text) from the next connection on."""
+        self._host_key = _parse(host_key)
+
     def close(self) -> None:
         """Stop listening and cut every connection."""
-        self._listener.close()
+        _stop_listening(self._listener)
         self.cut()
 
     def cut(self) -> None:
@@ -64,11 +73,31 @@ class SshServer(paramiko.ServerInterface):
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         """Count the login, and accept the one key."""
         self.logins.append(username)
+        self.offered.append("login by key")
         return AUTH_SUCCESSFUL if key.get_base64() == self._login else AUTH_FAILED
+
+    def check_auth_none(self, username: str) -> int:
+        """Note a login without anything, and refuse it."""
+        del username
+        self.offered.append("login by nothing")
+        return AUTH_FAILED
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        """Note a login by password, and refuse it."""
+        del username, password
+        self.offered.append("login by password")
+        return AUTH_FAILED
+
+    def check_global_request(self, kind: str, msg: paramiko.Message) -> bool:
+        """Note a request about the connection, and refuse it; a refusal is an answer to a keepalive."""
+        del msg
+        self.offered.append(f"request {kind}")
+        return False
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         """Accept sessions."""
-        del kind, chanid
+        del chanid
+        self.offered.append(f"channel {kind}")
         return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
@@ -89,6 +118,12 @@ class SshServer(paramiko.ServerInterface):
             self.transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                 transport.start_server(server=self, event=threading.Event())
+
+
+def _stop_listening(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept, which would take one more connection
+    listener.close()
 
 
 def _parse(text: str) -> Any:
@@ -116,7 +151,7 @@ def _execute(channel: paramiko.Channel, command: str) -> None:
     for thread in threads[1:]:
         thread.join()
     with contextlib.suppress(OSError, EOFError):
-        channel.send_exit_status(process.wait())
+        channel.send_exit_status(process.wait() % 256)
         channel.close()
 
 
@@ -147,3 +182,100 @@ def ssh_server(
         yield server, endpoint
     finally:
         server.close()
+
+
+class Passage:
+    """One connection through a relay: the bytes that went up to the server and down from it."""
+
+    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+        self.up, self.down = bytearray(), bytearray()
+        self.ended = threading.Event()
+        self._sockets = (near, far)
+
+    def close(self) -> None:
+        """End the connection on both sides."""
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self.ended.set()
+
+
+class Relay:
+    """Passes connections on to one server. The first is cut after `cut` bytes in a direction, `up` or `down`."""
+
+    def __init__(self, host: str, port: int, *, cut: tuple[str, int] = ("", 0)) -> None:
+        self._target = (host, port)
+        self._cut = cut
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.passages: list[Passage] = []
+        self.swallowing: set[str] = set()
+        """The directions in which bytes vanish at present, as in a black hole: the connection stands."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listener.getsockname()[1])
+
+    def start(self) -> None:
+        """Accept connections until `close`."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening and end every connection."""
+        _stop_listening(self._listener)
+        for passage in self.passages:
+            passage.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(self._target, timeout=5)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            first = not self.passages
+            passage = Passage(near, far)
+            self.passages.append(passage)
+            for way, source, sink, kept in (("up", near, far, passage.up), ("down", far, near, passage.down)):
+                limit = self._cut[1] if first and way == self._cut[0] else sys.maxsize
+                pump = (passage, source, _Tap(way, sink, kept, limit))
+                threading.Thread(target=self._pump, args=pump, daemon=True).start()
+
+    def _pump(self, passage: Passage, source: socket.socket, tap: _Tap) -> None:
+        with contextlib.suppress(OSError):
+            while tap.left and (chunk := source.recv(min(_CHUNK, tap.left))):
+                if tap.way not in self.swallowing:
+                    tap.sink.sendall(chunk)
+                    tap.kept.extend(chunk)
+        passage.close()
+
+
+@dataclasses.dataclass
+class _Tap:
+    """One direction of a passage, and how much may go through it."""
+
+    way: str
+    sink: socket.socket
+    kept: bytearray
+    limit: int
+
+    @property
+    def left(self) -> int:
+        return self.limit - len(self.kept)
+
+
+@contextlib.contextmanager
+def relay(endpoint: Endpoint, *, cut: tuple[str, int] = ("", 0)) -> Generator[tuple[Relay, Endpoint]]:
+    """Run a relay to an endpoint; yield it and the endpoint as it is reached through it."""
+    running = Relay(endpoint.host, endpoint.port, cut=cut)
+    running.start()
+    try:
+        yield running, dataclasses.replace(endpoint, host="127.0.0.1", port=running.port)
+    finally:
+        running.close()

@@ -2,76 +2,105 @@
 
 A request performs acts in order and gathers facts afterwards, so a resource asks with one round trip and acts and
 verifies with one more. Standard input carries everything: `ps` on the host shows `python3 -I` and a loader.
+
+A call outlives its connection. A request that only asks is asked again. A request with acts is a job on the host, with
+an id that this side chooses (`infra.transport.remote.jobs`): when the link is cut, wherever that is, the call connects
+again to the same pinned key and sends the same request with the same id. The host starts what it never got, follows
+what runs, and tells what has ended, so the acts take effect once. One thing makes that impossible: a restart of the
+host, whose records are then gone. The call ends with HostRestartedError, and what is to be done is planned anew from
+what the host has become; that is sound because every apply is safe to repeat and to have been cut short.
 """
 
 from __future__ import annotations
 
 __all__ = ["Wire", "Worker", "worker"]
 
-import itertools
+import functools
 import json
-import queue
-import shlex
+import secrets
 import threading
+import time
 import zlib
 from base64 import b64encode
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.errors import StepError, UnreachableError
+from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
+from infra.transport.pool import pool
 from infra.transport.progress import say
+from infra.transport.session import ConnectionCut, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import paramiko
-
+    from infra.transport.endpoint import Endpoint
     from infra.transport.link import Link
 
 Wire = dict[str, Any]
 """An act or a probe as it travels, and the facts that come back: plain data."""
 
 _REMOTE = Path(__file__).parent / "remote"
-_PACKAGES = ("infra", "infra.transport", "infra.transport.remote")
-_ORDER = (
-    *("report", "processes", "files", "system", "checkout", "engine", "posture", "stack", "database", "start"),
-    *("volume", "web", "gather", "main"),
-)
+_PACKAGE = "infra.transport.remote"
 _LOADER = (
-    "import sys,json,types,zlib,base64\n"
-    "p,m=json.loads(zlib.decompress(base64.b64decode(sys.stdin.readline())))\n"
-    "for n in p: x=types.ModuleType(n); x.__path__=[]; sys.modules[n]=x\n"
-    "for n,s in m: x=types.ModuleType(n); sys.modules[n]=x; exec(compile(s,n,'exec'),x.__dict__)\n"
-    "x.main()\n"
+    "import sys,json,zlib,base64\n"
+    "from importlib.machinery import ModuleSpec\n"
+    "m=json.loads(zlib.decompress(base64.b64decode(sys.stdin.readline())))\n"
+    "class F:\n"
+    " def find_spec(s,n,*a): return ModuleSpec(n,s,is_package=not m[n]) if n in m else None\n"
+    " def create_module(s,x): pass\n"
+    " def exec_module(s,x): exec(compile(m[x.__name__],x.__name__,'exec'),x.__dict__)\n"
+    "sys.meta_path.insert(0,F())\n"
+    f"from {_PACKAGE}.main import main\n"
+    "main()\n"
 )
 _ANSWER_GRACE_S = 30.0
+_STOP_GRACE_S = 10.0
+"""A job past the call's time is stopped on the host a while before the controller stops waiting for its answer."""
+_PROBE_PATIENCE_S = 60.0
+_NEW_WORKER_PAUSE_S = 0.5
 
 
+@functools.cache
 def source() -> bytes:
-    """Return the worker's modules as the one line that the loader reads first."""
-    modules = [(f"infra.transport.remote.{name}", (_REMOTE / f"{name}.py").read_text()) for name in _ORDER]
-    return b64encode(zlib.compress(json.dumps([_PACKAGES, modules]).encode())) + b"\n"
+    """Return the worker's modules, by name, as the one line that the loader reads first; packages are empty."""
+    parents = [_PACKAGE.rsplit(".", depth)[0] for depth in range(3)]
+    files = (path for path in sorted(_REMOTE.glob("*.py")) if path.stem != "__init__")
+    modules = dict.fromkeys(parents, "") | {f"{_PACKAGE}.{path.stem}": path.read_text() for path in files}
+    return b64encode(zlib.compress(json.dumps(modules).encode())) + b"\n"
+
+
+@dataclass
+class _Call:
+    """One call and what is known of it, over all the connections that it takes."""
+
+    subject: str
+    phase: str
+    request: Wire
+    deadline: float
+    job: str = ""
+    era: str = ""
+    """The era of the host's records in which the job was first asked for; empty as long as it never was."""
+    began: bool = False
+    cuts: list[str] = field(default_factory=list[str])
+
+    @property
+    def known(self) -> str:
+        """What is known of the job, as part of a sentence."""
+        if not self.job:
+            return "it only asked"
+        if not self.era:
+            return f"job {self.job} was not sent"
+        return f"job {self.job} runs on" if self.began else f"job {self.job} may have reached the host"
 
 
 class Worker:
-    """The process at the far end of a link, started by the first call and shared by all threads."""
+    """The worker on one host, started by the first call and shared by all threads; connections are renewed under it."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {}
         self._lock = threading.Lock()
-        self._ended = ""
-        self._stderr = b""
-        self._channel: paramiko.Channel = link.channel()
-        self._channel.exec_command(f"exec python3 -I -c {shlex.quote(_LOADER)}")
-        self._channel.sendall(source())
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process still answers."""
-        return not self._ended and self.link.alive
+        self._session: Session | None = None
 
     def call(
         self,
@@ -84,52 +113,88 @@ class Worker:
         redact: Mapping[str, object] | None = None,
         timeout_s: float = 60.0,
     ) -> Wire:
-        """Perform acts, gather facts and return them by name.
+        """Perform acts once, gather facts and return them by name, over as many connections as that takes.
 
-        StepError with the act's own code when one fails; UnreachableError when the link is cut or no answer comes
-        within `timeout_s` and a grace.
+        StepError with the act's own code when one fails, JOB_DEADLINE when the acts take longer than `timeout_s` (then
+        they are stopped), JOB_DIED when their process was killed. UnreachableError when no answer comes within
+        `timeout_s` and a grace, HostRestartedError as told above. AuthenticationError when another host answers at the
+        address meanwhile.
         """
-        number = next(self._numbers)
-        answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        request = {
-            "id": number,
+        request: Wire = {
             "probes": dict(probes),
             "acts": list(acts),
             "lock": lock,
             "lock_wait_s": timeout_s,
+            "deadline_s": timeout_s + _STOP_GRACE_S,
             "redact": dict(redact or {}),
+            "seen": 0,
         }
-        with self._lock:
-            if self._ended:
-                raise self._lost(phase, self._ended)
-            self._waiting[number] = answers
-            self._send(request)
-        try:
-            return self._follow(answers, subject, phase, timeout_s + _ANSWER_GRACE_S)
-        finally:
-            self._waiting.pop(number, None)
-
-    def _send(self, request: dict[str, Any]) -> None:
-        try:
-            self._channel.sendall(json.dumps(request).encode() + b"\n")
-        except (OSError, EOFError) as error:
-            raise self._lost("send a request", f"{type(error).__name__}: {error}") from error
-
-    def _follow(
-        self, answers: queue.SimpleQueue[dict[str, Any] | None], subject: str, phase: str, patience_s: float
-    ) -> Wire:
+        call = _Call(subject, phase, request, time.monotonic() + timeout_s + _ANSWER_GRACE_S)
+        if acts:
+            call.job = request["job"] = secrets.token_hex(8)
         while True:
             try:
-                event = answers.get(timeout=patience_s)
-            except queue.Empty:
-                raise self._lost(phase, f"no answer within {patience_s:.0f} s") from None
-            if event is None:
-                raise self._lost(phase, self._ended)
-            if event["event"] == "done":
+                return self._attempt(call)
+            except ConnectionCut as cut:
+                self._resume(call, cut)
+            except TimeoutError:
+                raise self._lost(call, f"no answer within {timeout_s + _ANSWER_GRACE_S:.0f} s") from None
+
+    def _attempt(self, call: _Call) -> Wire:
+        session = self._conversation()
+        if call.job:
+            self._enter_era(call, session.era())
+        for event in session.ask(call.request, call.deadline):
+            if event["event"] == "say":
+                call.request["seen"] += 1
+                say(call.subject, event["text"])
+            elif event["event"] == "began":
+                call.began = True
+            else:
+                if call.job:
+                    session.acknowledge(call.job)
+                if event["event"] == "failed":
+                    raise self._failure(call.phase, event)
                 return event["result"]
-            if event["event"] == "failed":
-                raise self._failure(phase, event)
-            say(subject, event["text"])
+        raise AssertionError("a conversation ends by an event or by an exception")
+
+    def _enter_era(self, call: _Call, era: str) -> None:
+        if call.era and call.era != era:
+            why = "the host restarted meanwhile, and its record of the job is gone"
+            raise self._lost(call, why, HostRestartedError)
+        call.era = era
+
+    def _conversation(self) -> Session:
+        with self._lock:
+            if self._session is None or not self._session.alive or self._session.link is not self.link:
+                try:
+                    self._session = Session(self.link, _LOADER, source())
+                except UnreachableError as error:
+                    if self.link.alive:
+                        raise
+                    raise ConnectionCut(error.evidence, started=True) from error
+            return self._session
+
+    def _resume(self, call: _Call, cut: ConnectionCut) -> None:
+        """Stand where the call can be asked again: on a new link, or with a new worker where only that has ended."""
+        link, why = self.link, str(cut)
+        if link.alive and not cut.started:
+            raise self._lost(call, why) from cut  # no worker can be had there: another try would end the same way
+        call.cuts.append(why)
+        now = time.monotonic()
+        until = call.deadline if call.job else min(call.deadline, now + _PROBE_PATIENCE_S)
+        if now >= until:
+            raise self._lost(call, why) from cut
+        say(call.subject, f"link to {link.endpoint.host} lost ({why.splitlines()[0]}); {call.known}; connecting again")
+        if link.alive:
+            time.sleep(_NEW_WORKER_PAUSE_S)
+            return
+        try:
+            self.link = pool.link(link.endpoint, patience_s=until - now)
+        except UnreachableError as error:
+            raise self._lost(call, error.evidence) from error
+        except AuthenticationError as error:
+            raise AuthenticationError(f"{error.message}; {call.known}", hint=error.hint) from error
 
     def _failure(self, phase: str, event: dict[str, Any]) -> StepError:
         return StepError(
@@ -142,44 +207,28 @@ class Worker:
             hint=event["hint"] or f"ssh {self.link.endpoint.user}@{self.link.endpoint.host}",
         )
 
-    def _lost(self, phase: str, why: str) -> UnreachableError:
-        evidence = f"{why}\n{self._stderr.decode(errors='replace')}".strip()
-        return UnreachableError(
-            phase=phase,
-            host=str(self.link.endpoint),
-            command="python3 -I",
+    def _lost(self, call: _Call, why: str, kind: type[UnreachableError] = UnreachableError) -> UnreachableError:
+        at = self.link.endpoint
+        again = f"; greenroom up   # waits for job {call.job} where it still runs" if call.job else ""
+        return kind(
+            phase=call.phase,
+            host=str(at),
+            command=f"job {call.job}" if call.job else "ask for facts",
             exit_status=None,
-            evidence=evidence,
-            code="LINK_LOST",
-            hint=f"nc -vz {self.link.endpoint.host} {self.link.endpoint.port}",
+            evidence="\n".join([*dict.fromkeys([*call.cuts, why]), call.known]),
+            code="LINK_LOST" if kind is UnreachableError else "HOST_RESTARTED",
+            hint=f"nc -vz {at.host} {at.port}{again}",
         )
 
-    def _listen(self) -> None:
-        why = "the worker ended"
-        try:
-            for line in self._channel.makefile("r"):
-                event = json.loads(line)
-                answers = self._waiting.get(event["id"])
-                if answers is not None:
-                    answers.put(event)
-            if self._channel.recv_stderr_ready():
-                self._stderr = self._channel.recv_stderr(1 << 14)
-        except (OSError, EOFError, ValueError) as error:
-            why = f"{type(error).__name__}: {error}"
-        with self._lock:
-            self._ended = why
-            for answers in self._waiting.values():
-                answers.put(None)
 
-
-_workers: dict[int, Worker] = {}
+_workers: dict[Endpoint, Worker] = {}
 _workers_lock = threading.Lock()
 
 
 def worker(link: Link) -> Worker:
-    """Return the link's worker, started where there is none that answers."""
+    """Return the one worker on the link's host, made where there is none; it works over this link from now on."""
     with _workers_lock:
-        known = _workers.get(id(link))
-        if known is None or not known.alive or known.link is not link:
-            known = _workers[id(link)] = Worker(link)
+        known = _workers.setdefault(link.endpoint, Worker(link))
+        if not known.link.alive:
+            known.link = link
         return known

@@ -167,24 +167,6 @@ def test_acts_side_by_side_all_end_before_a_failure_is_told(call: Call, tmp_path
     assert (tmp_path / "done").exists()
 
 
-def test_a_cut_link_is_told_at_once_and_the_act_runs_to_its_end(tmp_path: Path) -> None:
-    with ssh_server(host_key=HOST, login=LOGIN) as (server, endpoint):
-        far = Worker(Link(endpoint))
-        threading.Timer(0.4, server.cut).start()
-        started = time.monotonic()
-        with pytest.raises(UnreachableError) as raised:
-            far.call(
-                subject="s", phase="p", probes={}, acts=[act("sh", "-c", f"sleep 1; touch {tmp_path}/done")], lock="cut"
-            )
-        assert time.monotonic() - started < 3
-        assert raised.value.code == "LINK_LOST"
-        assert not far.alive
-    deadline = time.monotonic() + 5
-    while not (tmp_path / "done").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert (tmp_path / "done").exists()
-
-
 def test_a_worker_that_cannot_start_tells_what_it_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.transport.worker._LOADER", "import nonsense_module")
     with ssh_server(host_key=HOST, login=LOGIN) as (_, endpoint):

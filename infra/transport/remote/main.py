@@ -1,4 +1,7 @@
-"""The worker's loop: a request a line on standard input, each in a thread of its own, until the input ends."""
+"""The worker's loop: a request a line on standard input, until the input ends.
+
+What only asks is answered by a thread here. What acts is a job: see `infra.transport.remote.jobs`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,9 @@ from infra.transport.remote.database import database_password_act, database_pass
 from infra.transport.remote.engine import EngineRefusal
 from infra.transport.remote.files import directory_act, file_fact, remove_act, write_act
 from infra.transport.remote.gather import gather, remember_act
-from infra.transport.remote.processes import run, run_act
-from infra.transport.remote.report import ActFailure, Redactor, Reporter
+from infra.transport.remote.jobs import Jobs
+from infra.transport.remote.processes import run, run_act, stop_all
+from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
 from infra.transport.remote.stack import (
     containers_fact,
     down_act,
@@ -174,11 +178,10 @@ class _hold:  # noqa: N801 (reads as a verb where it is used)
             self._file.close()
 
 
-def _serve(line: str) -> None:
-    request = json.loads(line)
+def _serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
     redact = request.get("redact", {})
     redactor = Redactor.of_env_file(redact.get("path", ""), redact.get("names", []))
-    report = Reporter(int(request["id"]), redactor)
+    report = Reporter(send, redactor)
     try:
         report.done(perform(request, report))
     except ActFailure as failure:
@@ -187,7 +190,31 @@ def _serve(line: str) -> None:
         report.failed(ActFailure("WORKER_FAILED", "worker", None, traceback.format_exc()))
 
 
+def _answer(request: dict[str, Any], jobs: Jobs) -> None:
+    def send(event: dict[str, Any]) -> None:
+        speak({"id": request["id"], **event})
+
+    if not request.get("acts"):
+        _serve(request, send)
+        return
+    try:
+        jobs.follow(request, send)
+    except Exception:  # noqa: BLE001 (told to the controller, which raises)
+        lost = ActFailure("JOB_NOT_FOLLOWED", f"job {request['job']}", None, traceback.format_exc(), "df -h /run")
+        Reporter(send, Redactor([])).failed(lost)
+
+
 def main() -> None:
-    """Serve until standard input ends; what still runs then is brought to its end."""
+    """Serve until standard input ends. Only whole lines count: a request that was cut in the middle is none."""
+    jobs = Jobs(_serve)
+    speak({"event": "hello", "era": jobs.era})
     for line in sys.stdin:
-        threading.Thread(target=_serve, args=(line,)).start()
+        if not line.endswith("\n"):
+            break
+        request = json.loads(line)
+        if "acknowledge" in request:
+            jobs.acknowledge(request["acknowledge"])
+        else:
+            threading.Thread(target=_answer, args=(request, jobs), daemon=True).start()
+    stop_all()
+    os._exit(0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Finished", "command_text", "run", "run_act"]
+__all__ = ["Finished", "command_text", "run", "run_act", "stop_all"]
 
+import contextlib
 import os
 import pwd
 import shlex
@@ -23,6 +24,8 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TIMED_OUT = 124
 _NOT_FOUND = 127
 _KEPT_LINES = 400
+_starting = threading.Lock()
+_running: set[int] = set()
 
 
 class Finished(NamedTuple):
@@ -62,15 +65,17 @@ def run(
         options["extra_groups"] = os.getgrouplist(user, entry.pw_gid)
     merged = on_line is not None
     try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            **options,
-        )
+        with _starting:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                **options,
+            )
+            _running.add(process.pid)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         return Finished(_NOT_FOUND, "", f"{argv[0]}: {error}")
     expired = threading.Event()
@@ -80,9 +85,18 @@ def run(
         finished = _stream(process, on_line) if on_line else _collect(process, stdin)
     finally:
         alarm.cancel()
+        _running.discard(process.pid)
     if expired.is_set():
         return Finished(_TIMED_OUT, finished.stdout, f"{finished.stderr}\nno end after {timeout_s:.0f} s")
     return finished
+
+
+def stop_all() -> None:
+    """Kill every program that was started here and still runs, with all that it started; no other starts after that."""
+    _starting.acquire()
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def run_act(act: dict[str, Any], report: Reporter) -> None:

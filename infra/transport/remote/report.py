@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ActFailure", "Redactor", "Reporter"]
+__all__ = ["ActFailure", "Redactor", "Reporter", "speak"]
 
 import json
 import os
@@ -10,7 +10,10 @@ import re
 import sys
 import threading
 import urllib.parse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MASK = "[secret]"
 _SHORTEST = 6
@@ -72,10 +75,10 @@ def parse_env(text: str) -> list[tuple[str, str]]:
 
 
 class Reporter:
-    """Sends the events of one request."""
+    """Tells the events of one request to whoever keeps or sends them; no secret is in any of them."""
 
-    def __init__(self, request: int, redactor: Redactor) -> None:
-        self._request = request
+    def __init__(self, send: Callable[[dict[str, Any]], None], redactor: Redactor) -> None:
+        self._send = send
         self.redactor = redactor
 
     def say(self, text: str) -> None:
@@ -99,12 +102,14 @@ class Reporter:
             }
         )
 
-    def _send(self, event: dict[str, Any]) -> None:
-        line = json.dumps({"id": self._request, **event}) + "\n"
-        with _lock:
-            try:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-            except OSError:
-                # The link is gone. What runs goes on to its end, and the next run finds the host as it is then.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+def speak(event: dict[str, Any]) -> None:
+    """Send one event over the link, as a line of its own."""
+    line = json.dumps(event) + "\n"
+    with _lock:
+        try:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        except OSError:
+            # The link is gone, and with it this conversation; jobs go on, and their records tell of them.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,350 @@
+"""Jobs at the far end of a real SSH connection (to this machine): wherever the link is cut, acts take effect once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
+from infra.host.keys import new_key_pair
+from infra.transport.link import Link
+from infra.transport.pool import close_all
+from infra.transport.remote.jobs import DIRECTORY, reap
+from infra.transport.session import Session
+from infra.transport.testing import relay, ssh_server
+from infra.transport.worker import _LOADER, Worker, source, worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.transport import Endpoint
+    from infra.transport.testing import SshServer
+
+HOST = new_key_pair()
+LOGIN = new_key_pair()
+OTHER = new_key_pair()
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the records of jobs are root's")
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[SshServer, Endpoint]]:
+    with ssh_server(host_key=HOST, login=LOGIN) as running:
+        yield running
+        close_all()
+
+
+def once(log: Path, *, seconds: float = 0.0, **options: Any) -> dict[str, Any]:
+    """Return an act whose effects can be counted: a line each time."""
+    return {"do": "run", "argv": ["sh", "-c", f"echo begin >>{log}; sleep {seconds}; echo end >>{log}"], **options}
+
+
+def ask(far: Worker, *acts: dict[str, Any], **request: Any) -> dict[str, Any]:
+    probes = {"says": {"kind": "command", "argv": ["echo", "the answer"]}}
+    return far.call(**{"subject": "s", "phase": "p", "probes": probes, "acts": acts, "lock": "jobs", **request})
+
+
+def eventually(holds: Any, within_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(holds())
+
+
+def once_there(path: Path, act: Any) -> None:
+    """Do something as soon as a file is there: while the job runs that makes it."""
+
+    def wait() -> None:
+        assert eventually(path.exists)
+        act()
+
+    threading.Thread(target=wait).start()
+
+
+def until_the_end(session: Session, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for event in session.ask(request, time.monotonic() + 20):
+        yield event
+        if event["event"] in {"done", "failed"}:
+            return
+
+
+def test_a_link_cut_in_the_middle_costs_a_line_and_the_answer_comes_all_the_same(
+    server: tuple[SshServer, Endpoint], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    running, endpoint = server
+    once_there(tmp_path / "log", running.cut)
+
+    assert ask(Worker(Link(endpoint)), once(tmp_path / "log", seconds=1))["says"]["stdout"] == "the answer\n"
+    assert (tmp_path / "log").read_text().split() == ["begin", "end"]
+    assert running.connections == 2
+    assert "runs on; connecting again" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_wherever_the_bytes_end_the_step_takes_effect_once(
+    server: tuple[SshServer, Endpoint], tmp_path: Path, way: str
+) -> None:
+    with relay(server[1]) as (whole, endpoint):
+        ask(Worker(Link(endpoint)), once(tmp_path / "whole"))
+        close_all()
+    length = len(getattr(whole.passages[0], way))
+    handshake = 2500
+    offsets = [handshake + (length - handshake) * part // 7 for part in range(1, 8)]
+    for offset in offsets:
+        log = tmp_path / f"cut-{offset}"
+        with relay(server[1], cut=(way, offset)) as (cutting, endpoint):
+            facts = ask(Worker(Link(endpoint)), once(log))
+            assert facts["says"]["stdout"] == "the answer\n"
+            assert log.read_text().split() == ["begin", "end"], f"cut at byte {offset} {way}"
+            assert len(getattr(cutting.passages[0], way)) <= offset
+            close_all()
+    assert len(offsets) == 7
+
+
+def test_progress_is_told_once_however_often_the_link_is_cut(
+    server: tuple[SshServer, Endpoint], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    running, endpoint = server
+    for number in (1, 3):
+        once_there(tmp_path / f"log-{number}", running.cut)
+
+    ask(Worker(Link(endpoint)), *(once(tmp_path / f"log-{n}", seconds=0.7, say=f"step {n}") for n in range(4)))
+
+    said = [line for line in capfd.readouterr().err.splitlines() if "step" in line]
+    assert said == [f"s: step {n}" for n in range(4)]
+    assert running.connections == 3
+
+
+def test_a_worker_that_is_killed_is_started_anew_and_the_job_is_found(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    running, endpoint = server
+    far = Worker(Link(endpoint))
+    parent = far.call(subject="s", phase="p", probes={"who": {"kind": "command", "argv": ["sh", "-c", "echo $PPID"]}})
+    once_there(tmp_path / "log", lambda: os.kill(int(parent["who"]["stdout"]), signal.SIGKILL))
+
+    assert ask(far, once(tmp_path / "log", seconds=0.8))["says"]["stdout"] == "the answer\n"
+    assert (tmp_path / "log").read_text().split() == ["begin", "end"]
+    assert running.connections == 1
+
+
+def test_a_job_that_is_killed_is_told_and_never_started_again(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    def kill() -> None:
+        newest = max(Path(DIRECTORY).glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
+        os.kill(json.loads(newest.read_text().splitlines()[0])["pid"], signal.SIGKILL)
+
+    once_there(tmp_path / "log", kill)
+    with pytest.raises(StepError) as raised:
+        ask(Worker(Link(server[1])), once(tmp_path / "log", seconds=2))
+
+    assert raised.value.code == "JOB_DIED"
+    assert "greenroom up" in raised.value.hint
+    time.sleep(0.3)
+    assert (tmp_path / "log").read_text().split().count("begin") == 1
+
+
+def test_the_same_request_twice_at_once_is_one_job(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
+    request = {"job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "lock": "twice", "probes": {}}
+    request |= {"acts": [once(tmp_path / "log", seconds=0.4, say="at it")]}
+    link = Link(server[1])
+    sessions = [Session(link, _LOADER, source()) for _ in range(4)]
+    with ThreadPoolExecutor() as threads:
+        told = list(threads.map(lambda session: [e["event"] for e in until_the_end(session, request)], sessions))
+
+    assert told == [["began", "say", "done"]] * 4
+    assert (tmp_path / "log").read_text().split() == ["begin", "end"]
+    link.close()
+
+
+def test_a_late_copy_of_a_request_that_was_answered_starts_nothing(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    request = {"job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "lock": "late", "probes": {}}
+    request |= {"acts": [once(tmp_path / "log")]}
+    session = Session(Link(server[1]), _LOADER, source())
+
+    def answer() -> dict[str, Any]:
+        *_, last = until_the_end(session, request)
+        return last
+
+    assert answer()["event"] == "done"
+    assert answer()["event"] == "done", "an answer is kept until it was acknowledged"
+    session.acknowledge(str(request["job"]))
+    assert answer()["code"] == "JOB_DIED"
+    assert (tmp_path / "log").read_text().split() == ["begin", "end"]
+    session.link.close()
+
+
+def test_half_a_request_is_none(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
+    session = Session(Link(server[1]), _LOADER, source())
+    session.era()
+    request = {"id": 1, "job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "acts": [once(tmp_path / "log")]}
+    session._send(json.dumps(request).encode())  # whole but for the end of its line
+    session._channel.shutdown_write()
+
+    assert eventually(lambda: not session.alive)
+    assert not (tmp_path / "log").exists()
+    session.link.close()
+
+
+def test_a_job_past_its_deadline_is_stopped_with_all_it_started(
+    server: tuple[SshServer, Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.transport.worker._STOP_GRACE_S", 0.3)
+    slow = {"do": "run", "argv": ["sh", "-c", f"(sleep 2; touch {tmp_path}/late) & wait"], "timeout_s": 30}
+    with pytest.raises(StepError) as raised:
+        ask(Worker(Link(server[1])), slow, once(tmp_path / "next"), timeout_s=0.5)
+    time.sleep(2)
+
+    assert raised.value.code == "JOB_DEADLINE"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_host_that_restarted_in_the_middle_is_told_and_not_asked_again(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    running, endpoint = server
+    era = Path(DIRECTORY) / ".era"
+
+    def restart() -> None:
+        era.unlink()  # as a restart does, with all the records
+        running.cut()
+
+    once_there(tmp_path / "log", restart)
+    with pytest.raises(HostRestartedError) as raised:
+        ask(Worker(Link(endpoint)), once(tmp_path / "log", seconds=1))
+
+    assert raised.value.code == "HOST_RESTARTED"
+    assert "its record of the job is gone" in raised.value.evidence
+    time.sleep(1)
+    assert (tmp_path / "log").read_text().split().count("begin") == 1
+
+
+def test_a_host_that_stays_away_is_an_error_that_names_the_job_and_what_comes_next(
+    server: tuple[SshServer, Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.transport.worker._ANSWER_GRACE_S", 1.0)
+    once_there(tmp_path / "log", server[0].close)
+    started = time.monotonic()
+    with pytest.raises(UnreachableError) as raised:
+        ask(Worker(Link(server[1])), once(tmp_path / "log", seconds=1), phase="stack", timeout_s=2)
+
+    error = raised.value
+    assert time.monotonic() - started < 8
+    assert (error.phase, error.code) == ("stack", "LINK_LOST")
+    assert str(server[1]) in str(error)
+    job = error.command.removeprefix("job ")
+    assert f"job {job} runs on" in error.evidence
+    assert f"waits for job {job}" in error.hint
+    assert eventually(lambda: (tmp_path / "log").read_text().split() == ["begin", "end"])
+
+
+def test_another_host_at_the_address_is_refused_when_the_call_connects_again(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    running, endpoint = server
+
+    def replace() -> None:
+        running.present(OTHER[1])
+        running.offered.clear()
+        running.cut()
+
+    once_there(tmp_path / "log", replace)
+    with pytest.raises(AuthenticationError, match=r"another key.*nothing was sent; job [0-9a-f]+ runs on"):
+        ask(Worker(Link(endpoint)), once(tmp_path / "log", seconds=1))
+    assert running.offered == []
+
+
+def test_what_only_asks_is_asked_again(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
+    running, endpoint = server
+    once_there(tmp_path / "asked", running.cut)
+    probe = {"kind": "command", "argv": ["sh", "-c", f"touch {tmp_path}/asked; sleep 0.8; echo there"]}
+
+    facts = Worker(Link(endpoint)).call(subject="s", phase="p", probes={"slow": probe})
+    assert facts["slow"]["stdout"] == "there\n"
+    assert running.connections == 2
+
+
+def test_the_request_and_its_secrets_are_nowhere_but_in_memory_while_the_job_runs(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    canary = f"canary-{os.urandom(8).hex()}"
+    acts = [{"do": "run", "argv": ["sh", "-c", f"cat >{tmp_path}/place; sleep 1"], "stdin": canary}]
+    thread = threading.Thread(target=ask, args=(Worker(Link(server[1])), *acts))
+    thread.start()
+    assert eventually((tmp_path / "place").exists)
+
+    job = max(Path(DIRECTORY).glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
+    assert job.stat().st_mode & 0o777 == 0o600
+    assert job.parent.stat().st_mode & 0o777 == 0o700
+    assert job.parent.parent.stat().st_mode & 0o777 == 0o700
+    places = ["/run/greenroom", "/tmp/greenroom"]  # noqa: S108
+    found = subprocess.run(["grep", "-rls", canary, *places], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+    seen = [path.read_bytes() for pattern in ("cmdline", "environ") for path in _readable(pattern)]
+    assert not any(canary.encode() in each for each in seen)
+    thread.join()
+    assert (tmp_path / "place").read_text() == canary
+
+
+def _readable(name: str) -> Iterator[Path]:
+    for path in Path("/proc").glob(f"[0-9]*/{name}"):
+        try:
+            path.read_bytes()
+        except OSError:
+            continue
+        yield path
+
+
+def test_an_acknowledged_result_is_gone_from_the_host(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
+    before = set(Path(DIRECTORY).glob("[0-9a-f]*"))
+    ask(worker(Link(server[1])), once(tmp_path / "log"))
+    (record,) = set(Path(DIRECTORY).glob("[0-9a-f]*")) - before
+
+    assert eventually(lambda: len(record.read_text().splitlines()) == 1)
+    assert json.loads(record.read_text())["event"] == "began"
+
+
+def test_records_end_by_age_and_by_count_but_never_while_they_may_be_asked_for(tmp_path: Path) -> None:
+    now = time.time()
+    for number in range(700):
+        record = tmp_path / f"{number:08x}"
+        record.write_text("{}\n")
+        age_s = {0: 90_000, 1: 90_000}.get(number, 7_000 - number * 10)
+        os.utime(record, (now - age_s, now - age_s))
+    (tmp_path / ".era").symlink_to("era")
+    held = (tmp_path / f"{1:08x}").open("rb")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    reap(str(tmp_path), now)
+    held.close()
+
+    left = {int(path.name, 16) for path in tmp_path.iterdir() if path.name != ".era"}
+    assert 0 not in left, "a day old"
+    assert 1 in left, "it still runs"
+    assert left - {1} == set(range(200, 700)), "the newest 500; the others were older than an hour"
+    assert (tmp_path / ".era").is_symlink()
+
+
+def test_a_job_costs_little_on_the_host(server: tuple[SshServer, Endpoint]) -> None:
+    far = Worker(Link(server[1]))
+    ask(far)
+
+    def seconds(*acts: dict[str, Any]) -> float:
+        started = time.monotonic()
+        far.call(subject="s", phase="p", probes={}, acts=acts, lock="cost")
+        return time.monotonic() - started
+
+    nothing = {"do": "directory", "path": "/", "keep": True, "owner": "0", "mode": "0755"}
+    costs = sorted(seconds(nothing) for _ in range(20))
+    assert costs[0] - min(seconds() for _ in range(20)) < 0.03
