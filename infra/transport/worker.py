@@ -33,7 +33,10 @@ Wire = dict[str, Any]
 
 _REMOTE = Path(__file__).parent / "remote"
 _PACKAGES = ("infra", "infra.transport", "infra.transport.remote")
-_ORDER = ("report", "processes", "files", "system", "checkout", "engine", "stack", "start", "volume", "web", "main")
+_ORDER = (
+    *("report", "processes", "files", "system", "engine", "hardening", "confirm"),
+    *("checkout", "stack", "start", "volume", "web", "main"),
+)
 _LOADER = (
     "import sys,json,types,zlib,base64\n"
     "p,m=json.loads(zlib.decompress(base64.b64decode(sys.stdin.readline())))\n"
