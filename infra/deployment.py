@@ -141,8 +141,10 @@ class Host(pulumi.ComponentResource):
             connection=self.connection,
             user=settings.host.user,
             authorized_keys=[operator.public_key],
+            packages=resources.PACKAGES + (resources.HARDENING_PACKAGES if settings.hardening.enabled else ()),
             opts=below,
         )
+        self.hardening = self._hardening(settings)
         self.volume = resources.DataVolume(
             "data-volume",
             connection=self.connection,
@@ -152,6 +154,23 @@ class Host(pulumi.ComponentResource):
             opts=self.below(self.baseline),
         )
         self.register_outputs({"hostKey": self.key})
+
+    def _hardening(self, settings: Settings) -> resources.Hardening | None:
+        hardening = settings.hardening
+        if not hardening.enabled:
+            return None
+        return resources.Hardening(
+            "hardening",
+            connection=self.connection,
+            confirm_within_s=hardening.confirm_within_seconds,
+            exempt=hardening.exempt,
+            opts=self.below(self.baseline),
+        )
+
+    @property
+    def closed(self) -> list[pulumi.Resource]:
+        """Give what must stand before anything is published: the firewall."""
+        return [self.hardening] if self.hardening else []
 
     def below(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
         """Give the options of what lives on the droplet: it goes with it, without being asked one by one."""
@@ -236,7 +255,7 @@ class Release(pulumi.ComponentResource):
             workload=place,
             commit=commit,
             environment=env.digest,
-            opts=self._below(host.volume, images, *([migrated] if migrated else [])),
+            opts=self._below(host.volume, images, *host.closed, *([migrated] if migrated else [])),
         )
         proxy = resources.Proxy(
             "proxy",

@@ -21,6 +21,7 @@ __all__ = [
     "request_path",
     "route_path",
     "slug",
+    "source_network",
     "system_user",
 ]
 
@@ -163,6 +164,15 @@ def relative_path(value: str) -> str:
     ):
         return value
     raise Expected("a path below the directory: no way up (..), no blanks, no leading / or -")
+
+
+def source_network(value: str) -> str:
+    """Accept an address, or a network in CIDR notation, that connections come from."""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise Expected("an address or a network, such as 203.0.113.7 or 203.0.113.0/24") from None
+    return value
 
 
 def home_directory(value: str, user: str) -> str:

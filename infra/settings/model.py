@@ -12,6 +12,7 @@ __all__ = [
     "Directory",
     "Dns",
     "DropletSettings",
+    "Hardening",
     "Host",
     "LocalCloud",
     "Migrations",
@@ -132,6 +133,16 @@ class Host(Model):
             return fields.home_directory(value, info.data.get("user", "USER"))
         except fields.Expected as error:
             raise expected(str(error)) from None
+
+
+class Hardening(Model):
+    """How the droplet is closed to strangers; see docs/hardening.md."""
+
+    enabled: bool = True
+    confirm_within_seconds: Annotated[int, Field(ge=10, le=120)] = 60
+    """How long a change of sshd or the firewall waits for its confirmation before the host takes it back."""
+    exempt: tuple[Annotated[str, expects(fields.source_network)], ...] = ()
+    """Networks that sshd never penalises; none stands for the addresses that controllers came from."""
 
 
 class Migrations(Model):
@@ -282,6 +293,7 @@ class Settings(Model):
     volume: VolumeSettings
     alerts: Alerts
     host: Host
+    hardening: Hardening = Field(default_factory=Hardening)
     workload: Workload
     environment: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     secrets: dict[str, SecretSetting] = Field(default_factory=dict)

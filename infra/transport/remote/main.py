@@ -17,10 +17,22 @@ import traceback
 from typing import IO, TYPE_CHECKING, Any
 
 from infra.transport.remote.checkout import checkout_act, checkout_fact
+from infra.transport.remote.confirm import guard_act, pending_fact, undo_pending_act
 from infra.transport.remote.database import database_password_act, database_passwords_fact
 from infra.transport.remote.engine import EngineRefusal
 from infra.transport.remote.files import directory_act, file_fact, remove_act, write_act
 from infra.transport.remote.gather import gather, remember_act
+from infra.transport.remote.hardening import (
+    ages_fact,
+    defs_act,
+    defs_fact,
+    files_act,
+    firewall_fact,
+    kernel_fact,
+    live_restore_fact,
+    sshd_fact,
+    sysctl_act,
+)
 from infra.transport.remote.jobs import Jobs
 from infra.transport.remote.processes import run, run_act, stop_all
 from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
@@ -66,20 +78,27 @@ def _gathered_fact(probe: dict[str, Any]) -> dict[str, Any]:
 
 
 FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "ages": ages_fact,
     "checkout": checkout_fact,
     "command": _command_fact,
     "containers": containers_fact,
     "database_passwords": database_passwords_fact,
+    "defs": defs_fact,
     "exec": exec_fact,
     "file": file_fact,
+    "firewall": firewall_fact,
     "first_boot": first_boot_fact,
     "gathered": _gathered_fact,
     "host_keys": host_keys_fact,
     "http": http_fact,
     "images": images_fact,
+    "kernel": kernel_fact,
+    "live_restore": live_restore_fact,
     "model": model_fact,
     "mount": mount_fact,
     "packages": packages_fact,
+    "pending": pending_fact,
+    "sshd": sshd_fact,
     "stack": stack_fact,
     "units": units_fact,
     "user": user_fact,
@@ -109,15 +128,20 @@ ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "await_http": await_http_act,
     "checkout": checkout_act,
     "database_password": database_password_act,
+    "defs": defs_act,
     "directory": directory_act,
     "down": down_act,
+    "files": files_act,
+    "guard": guard_act,
     "mount": mount_act,
     "remember": remember_act,
     "remove": remove_act,
     "remove_images": remove_images_act,
     "run": run_act,
     "start": start_act,
+    "sysctl": sysctl_act,
     "together": _together_act,
+    "undo_pending": undo_pending_act,
     "write": write_act,
 }
 
@@ -206,6 +230,8 @@ def _answer(request: dict[str, Any], jobs: Jobs) -> None:
 
 def main() -> None:
     """Serve until standard input ends. Only whole lines count: a request that was cut in the middle is none."""
+    # A hardened host's umask keeps others out; a checkout and what is built of it are read by containers' users.
+    os.umask(0o022)
     jobs = Jobs(_serve)
     speak({"event": "hello", "era": jobs.era})
     for line in sys.stdin:

@@ -1,0 +1,164 @@
+"""What hardening asks of a host: sshd as it is in effect, the packet filter as the kernel has it, kernel parameters."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ages_fact",
+    "defs_act",
+    "defs_fact",
+    "files_act",
+    "firewall_fact",
+    "kernel_fact",
+    "live_restore_fact",
+    "sshd_fact",
+    "sysctl_act",
+]
+
+import base64
+import difflib
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from infra.transport.remote.engine import Engine, EngineRefusal
+from infra.transport.remote.files import file_fact, write_act
+from infra.transport.remote.processes import run
+from infra.transport.remote.report import ActFailure
+
+if TYPE_CHECKING:
+    from infra.transport.remote.report import Reporter
+
+_CONTAINER = "/run/systemd/container"
+_NEVER = 99_999
+"""Days; what shadow(5) takes for no expiry."""
+
+
+def sshd_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Return sshd's version, the key exchanges it knows, where this connection comes from, and what is in effect.
+
+    In effect is what `sshd -T` says of a login by `user` from the controller's address: the first value wins across
+    all files, and `Match` blocks count.
+    """
+    client, _, server = os.environ.get("SSH_CONNECTION", "127.0.0.1 0 127.0.0.1 22").partition(" ")
+    address, port = server.split(" ")[1:]
+    match = f"user={probe['user']},host={client},addr={client},laddr={address},lport={port}"
+    effective: dict[str, str] = {}
+    for line in run(["sshd", "-T", "-C", match]).stdout.splitlines():
+        name, _, value = line.partition(" ")
+        effective[name] = f"{effective[name]} {value}" if name in effective else value
+    version = re.search(r"OpenSSH_(\d+)\.(\d+)", run(["ssh", "-V"]).printed)
+    return {
+        "version": [int(number) for number in version.groups()] if version else [0, 0],
+        "kex": run(["ssh", "-Q", "kex"]).stdout.split(),
+        "controller": client,
+        "effective": {name: effective.get(name, "") for name in probe["names"]},
+    }
+
+
+def firewall_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Compare the kernel's table with what the file says, both as this host's own nft prints them.
+
+    The file is loaded into a network namespace that exists for this question only, so that any version of nft is
+    compared with itself. `differs` holds the lines that do, at most ten.
+    """
+    listing = ["nft", "-s", "list", "table", *probe["table"].split()]
+    live = run(listing)
+    script = 'nft -f "$1" && shift && exec "$@"'
+    wanted = run(["unshare", "--net", "sh", "-c", script, "wanted", probe["path"], *listing])
+    lines = difflib.unified_diff(wanted.stdout.splitlines(), live.stdout.splitlines(), lineterm="", n=0)
+    changed = [line for line in lines if line[:3] not in ("---", "+++") and not line.startswith("@@")]
+    return {
+        "loaded": live.exit_status == 0,
+        "differs": changed[:10] if wanted.exit_status == 0 else [wanted.printed[-400:]],
+    }
+
+
+def kernel_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Return the named kernel parameters that there are, and whether the kernel is another machine's."""
+    values: dict[str, str] = {}
+    for name in probe["names"]:
+        try:
+            with open(_parameter(name), encoding="utf-8") as stream:  # noqa: PTH123
+                values[name] = " ".join(stream.read().split())
+        except OSError:
+            continue  # this kernel does not have it
+    return {"container": os.path.exists(_CONTAINER), "values": values}  # noqa: PTH110
+
+
+def sysctl_act(act: dict[str, Any], report: Reporter) -> None:
+    """Set kernel parameters; ActFailure naming the first that is refused."""
+    del report
+    for name, value in act["values"].items():
+        try:
+            with open(_parameter(name), "w", encoding="utf-8") as stream:  # noqa: PTH123
+                stream.write(value)
+        except OSError as error:
+            raise ActFailure("SYSCTL_REFUSED", f"sysctl -w {name}={value}", error.errno, str(error)) from error
+
+
+def live_restore_fact(probe: dict[str, Any]) -> dict[str, bool | None]:
+    """Tell whether containers outlive the daemon that runs now; null where none does."""
+    del probe
+    try:
+        return {"live_restore": bool(Engine().get("/info")["LiveRestoreEnabled"])}
+    except EngineRefusal:
+        return {"live_restore": None}
+
+
+def ages_fact(probe: dict[str, Any]) -> dict[str, list[str]]:
+    """Name the accounts that nobody opens with a password, whose password nevertheless expires."""
+    del probe
+    shells = {fields[0]: fields[6] for fields in map(_fields, _lines("/etc/passwd")) if len(fields) > 6}  # noqa: PLR2004
+    expiring: list[str] = []
+    for name, password, _, _, longest, *_ in map(_fields, _lines("/etc/shadow")):
+        opens = shells.get(name, "").rpartition("/")[2] not in ("nologin", "false", "sync", "")
+        if opens and password.startswith(("!", "*")) and longest.isdigit() and int(longest) < _NEVER:
+            expiring.append(name)
+    return {"expiring": expiring}
+
+
+def defs_fact(probe: dict[str, Any]) -> dict[str, str]:
+    """Return the values of the named keys in a file of `KEY value` lines; the last one counts."""
+    found = dict(line.split(None, 1) for line in _lines(probe["path"]) if _is_value(line))
+    return {name: found[name].strip() for name in probe["names"] if name in found}
+
+
+def defs_act(act: dict[str, Any], report: Reporter) -> None:
+    """Set keys in a file of `KEY value` lines and leave every other line, owner and mode as they are."""
+    values: dict[str, str] = dict(act["values"])
+    kept = [line for line in _lines(act["path"]) if not (_is_value(line) and line.split()[0] in values)]
+    text = "\n".join([*kept, *(f"{name}\t{value}" for name, value in values.items())]) + "\n"
+    found = file_fact({"path": act["path"]})
+    content = base64.b64encode(text.encode()).decode()
+    mode, owner = found["mode"] or "0644", found["owner"] or "root"
+    write_act({"path": act["path"], "content": content, "owner": owner, "mode": mode}, report)
+
+
+def files_act(act: dict[str, Any], report: Reporter) -> None:
+    """Write `files` ({path, content, owner, mode}), with the directory each stands in; without content: gone."""
+    for each in act["files"]:
+        if "content" in each:
+            os.makedirs(os.path.dirname(each["path"]), exist_ok=True)  # noqa: PTH103, PTH120
+            write_act(each, report)
+        elif os.path.lexists(each["path"]):
+            os.unlink(each["path"])  # noqa: PTH108
+
+
+def _fields(line: str) -> list[str]:
+    return line.split(":")
+
+
+def _is_value(line: str) -> bool:
+    return not line.lstrip().startswith("#") and len(line.split(None, 1)) > 1
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
+            return stream.read().splitlines()
+    except OSError:
+        return []
+
+
+def _parameter(name: str) -> str:
+    return f"/proc/sys/{name.replace('.', '/')}"

@@ -1,0 +1,167 @@
+"""Hardening as pure decisions: what is written for which host, and what counts as a difference."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from infra.commands import hardening, kernel, sshd
+from infra.host.hardening import HardeningProvider
+from infra.settings import fields
+
+REACH = {"machine": "1", "host": "192.0.2.1", "port": 22.0, "user": "root", "private_key": "P", "host_key": "K"}
+SPEC = {"connection": REACH, "confirm_within_s": 60.0, "exempt": [], "recipe": "r"}
+KEX = ["curve25519-sha256", "sntrup761x25519-sha512@openssh.com", "mlkem768x25519-sha256", "ecdh-sha2-nistp256"]
+ACTIVE = {"load": "loaded", "active": "active", "enabled": "enabled"}
+provider = HardeningProvider()
+
+
+def on_disk(text: str, mode: str) -> dict[str, Any]:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {"exists": True, "kind": "file", "mode": mode, "owner": "root", "digest": digest, "content": text}
+
+
+def settled() -> dict[str, Any]:
+    """Return the facts of a host on which nothing is left to do."""
+    config = sshd.sshd_config(version=(10, 0), kex=KEX, exempt=["198.51.100.7"])
+    effective = dict(line.split(" ", 1) for line in config.splitlines()[2:])
+    effective = {name.lower(): sshd.PRINTED.get(value, value) for name, value in effective.items()}
+    files = {file.path: on_disk(hardening.text(file.template), file.mode) for file in hardening.FILES}
+    files |= {file.path: on_disk(hardening.text(file.template), file.mode) for file in hardening.FIREWALL}
+    return {
+        **files,
+        **{path: {"exists": True, "mode": mode, "owner": "root"} for path, mode in hardening.TIGHT.items()},
+        kernel.PATH: on_disk(kernel.kernel_conf(), "0644"),
+        sshd.PATH: on_disk(config, "0600"),
+        "/etc/docker/daemon.json": on_disk('{"live-restore": true}', "0644"),
+        "daemon": {"live_restore": True},
+        "sshd": {"version": [10, 0], "kex": KEX, "controller": "203.0.113.9", "effective": effective},
+        "firewall": {"loaded": True, "differs": []},
+        "kernel": {"container": False, "values": dict(kernel.PARAMETERS)},
+        "ages": {"expiring": []},
+        "defs": dict(hardening.DEFS),
+        "fstab": {"proc": hardening.HIDDEN},
+        "mounts": {"proc": "/proc proc rw,nosuid,hidepid=invisible 0 0"},
+        "units": dict.fromkeys(["nftables.service", *hardening.TIMERS], ACTIVE),
+        "pending": {"changes": []},
+    }
+
+
+def reasons(facts: dict[str, Any], **changed: Any) -> list[str]:
+    return [act.why for act in provider.plan(SPEC, {**facts, **changed})]
+
+
+def test_a_hardened_host_needs_nothing() -> None:
+    assert reasons(settled()) == []
+
+
+def test_another_controller_is_no_difference_but_becomes_exempt_with_the_next_change() -> None:
+    facts = settled()
+    facts["firewall"] = {"loaded": False, "differs": []}
+
+    (act,) = provider.plan(SPEC, facts)
+
+    files = {each["path"]: each for each in act.wire["files"]}
+    assert set(files) == {sshd.PATH, *(file.path for file in hardening.FIREWALL)}
+    text = base64.b64decode(files[sshd.PATH]["content"]).decode()
+    assert "PerSourcePenaltyExemptList 198.51.100.7,203.0.113.9\n" in text
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "why"),
+    [
+        ("/etc/issue", {"exists": False}, "/etc/issue is missing"),
+        ("/etc/crontab", {"exists": True, "mode": "0644", "owner": "root"}, "/etc/crontab is root's with mode 0644"),
+        ("daemon", {"live_restore": False}, "containers would go down with the Docker daemon"),
+        ("firewall", {"loaded": True, "differs": ["+accept"]}, "the firewall differs: +accept"),
+        ("pending", {"changes": ["ab"]}, "a change of sshd or the firewall was never confirmed"),
+        ("ages", {"expiring": ["deploy"]}, "deploy has no password but one that expires"),
+        ("mounts", {"proc": "/proc proc rw 0 0"}, "accounts see the processes of others"),
+        ("defs", {**hardening.DEFS, "UMASK": "022"}, "/etc/login.defs has another UMASK"),
+    ],
+)
+def test_a_difference_is_named(fact: str, value: dict[str, Any], why: str) -> None:
+    assert any(why in each for each in reasons(settled(), **{fact: value}))
+
+
+def test_an_option_that_another_file_overrules_is_a_difference() -> None:
+    facts = settled()
+    facts["sshd"] = {**facts["sshd"], "effective": {**facts["sshd"]["effective"], "passwordauthentication": "yes"}}
+    assert reasons(facts) == ["sshd has PasswordAuthentication yes"]
+
+
+def test_what_decides_who_gets_in_is_changed_last_and_under_guard() -> None:
+    facts = {**settled(), "/etc/issue": {"exists": False}, "firewall": {"loaded": False, "differs": []}}
+    kinds = [act.wire["do"] for act in provider.plan(SPEC, facts)]
+    assert kinds == ["files", "guard"]
+    guard = provider.plan(SPEC, facts)[-1].wire
+    assert guard["within_s"] == 60
+    assert guard["undo"]
+    assert [check["code"] for check in guard["checks"]] == ["SSHD_REFUSED", "FIREWALL_REFUSED"]
+
+
+def test_an_older_sshd_gets_no_word_that_it_does_not_know() -> None:
+    config = sshd.sshd_config(version=(9, 2), kex=["curve25519-sha256", *KEX[:2]], exempt=["192.0.2.1"])
+    assert "PerSource" + "Penalt" not in config
+    assert "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org" in config
+    assert "RequiredRSASize" not in sshd.sshd_config(version=(8, 9), kex=KEX, exempt=[])
+
+
+def test_a_new_sshd_offers_post_quantum_exchanges_only() -> None:
+    config = sshd.sshd_config(version=(10, 0), kex=KEX, exempt=[])
+    assert "KexAlgorithms mlkem768x25519-sha256,sntrup761x25519-sha512@openssh.com\n" in config
+
+
+def test_controllers_are_remembered_up_to_eight_and_settings_overrule_them() -> None:
+    found = "PerSourcePenaltyExemptList " + ",".join(f"192.0.2.{number}" for number in range(1, 9)) + ",no-address\n"
+    assert sshd.controllers(found, "192.0.2.99", []) == (*(f"192.0.2.{n}" for n in range(2, 9)), "192.0.2.99")
+    assert sshd.controllers(found, "192.0.2.8", [])[-1] == "192.0.2.8"
+    assert sshd.controllers("", "203.0.113.1\nPermitRootLogin yes", []) == ()
+    assert sshd.controllers(found, "192.0.2.99", ["198.51.100.0/24"]) == ("198.51.100.0/24",)
+
+
+def test_of_another_machines_kernel_only_the_network_is_set() -> None:
+    other = dict.fromkeys(kernel.PARAMETERS, "x")
+    assert set(kernel.to_apply({"container": False, "values": other})) == set(kernel.PARAMETERS)
+    assert all(name.startswith("net.") for name in kernel.to_apply({"container": True, "values": other}))
+    assert kernel.to_apply({"container": False, "values": {}}) == {}
+
+
+def test_forwarding_stays_on_for_docker() -> None:
+    assert not any("forward" in name for name in kernel.PARAMETERS)
+
+
+@pytest.mark.parametrize("found", ["", "{}", "not json", "[]", '{"data-root": "/srv"}'])
+def test_dockers_configuration_keeps_what_else_is_in_it(found: str) -> None:
+    text = hardening.daemon_json(found)
+    assert json.loads(text)["live-restore"] is True
+    assert hardening.daemon_json(text) == text
+    if "data-root" in found:
+        assert json.loads(text)["data-root"] == "/srv"
+
+
+def test_the_firewall_never_flushes_what_is_not_its_own() -> None:
+    text = hardening.text("nftables.conf")
+    assert "flush" not in text.partition("table inet greenroom")[2]
+    assert text.count("policy drop") == 2
+
+
+def test_the_recipe_changes_with_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hardening.recipe()
+    monkeypatch.setitem(hardening.DEFS, "UMASK", "077")
+    assert hardening.recipe() != before
+
+
+@pytest.mark.parametrize("value", ["203.0.113.7", "203.0.113.0/24", "2001:db8::/32"])
+def test_a_network_is_accepted(value: str) -> None:
+    assert fields.source_network(value) == value
+
+
+@pytest.mark.parametrize("value", ["203.0.113.7/24", "everyone", "", "0.0.0.0/0 yes"])
+def test_what_is_no_network_is_refused(value: str) -> None:
+    with pytest.raises(fields.Expected, match="an address or a network"):
+        fields.source_network(value)
