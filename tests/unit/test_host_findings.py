@@ -17,6 +17,7 @@ from infra.host.proxy import ProxyProvider
 from infra.host.stack import ComposeStackProvider
 from infra.host.volume import DataVolumeProvider
 from infra.transport.remote.files import file_fact
+from infra.transport.remote.posture import posture
 from infra.transport.remote.stack import describe
 from infra.transport.remote.system import _instant
 
@@ -36,6 +37,7 @@ WORKLOAD = {
     "variables": {},
     "secrets": [],
 }
+BARE = {"build": False, "depends": {}, "health": True, "posture": posture({}, {})}
 FILE = {
     "exists": True,
     "kind": "file",
@@ -171,21 +173,21 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
     (
         "limits",
         ComposeStackProvider(),
-        {"services": SERVICES},
+        {"services": SERVICES, "workload": WORKLOAD},
         {"seen": {"containers": {"app": {**RUNNING, "limits": {**LIMITS, "memory_bytes": 1.0, "restart": "no"}}}}},
         [("134217728", "1", None), ("always", "no", None)],
     ),
     (
         "a stranger",
         ComposeStackProvider(),
-        {"services": SERVICES},
+        {"services": SERVICES, "workload": WORKLOAD},
         {"seen": {"containers": {"app": RUNNING, "x": {**RUNNING, "container": "x-1"}}}},
         [("no container", "x-1", AT)],
     ),
     (
         "a stopped container",
         ComposeStackProvider(),
-        {"services": SERVICES},
+        {"services": SERVICES, "workload": WORKLOAD},
         {"seen": {"containers": {"app": {**RUNNING, "state": "exited", "health": "unhealthy"}}}},
         [("running, health healthy", "exited, health unhealthy", AT)],
     ),
@@ -227,7 +229,7 @@ def test_equal_values_of_two_variables_do_not_look_equal() -> None:
 
 def test_a_changed_limit_and_a_stranger_are_mended_by_new_containers_and_removal() -> None:
     fact = {
-        "services": {"app": {"image": "app:t", "build": False, "config": "c1", "depends": {}, "health": True}},
+        "services": {"app": {**BARE, "image": "app:t", "config": "c1"}},
         "error": "",
         "command": "",
         "images": {"app:t": "sha256:a"},

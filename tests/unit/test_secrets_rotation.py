@@ -17,6 +17,7 @@ from infra.host.stack import ComposeStackProvider
 from infra.settings import load_file
 from infra.settings.templates import raw_in_url, substitute
 from infra.transport.remote.database import _holds, _verifier
+from infra.transport.remote.posture import posture
 from infra.transport.remote.stack import _reads
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ WORKLOAD = {
     "secrets": ["DB_PASSWORD"],
     "databases": [ROLE],
 }
-SERVICE = {"build": False, "health": True, "reads": ["DB_PASSWORD"]}
+SERVICE = {"build": False, "health": True, "reads": ["DB_PASSWORD"], "posture": posture({}, {})}
 SERVICES = {
     "app": {**SERVICE, "image": "app:1", "config": "new", "depends": {"db": "service_healthy"}},
     "db": {**SERVICE, "image": "db:1", "config": "new", "depends": {}},
