@@ -40,7 +40,7 @@ ORDER = ("passed", "not-applicable", "waived", "failed")
 def verify(session: Session, *, security: bool) -> int:
     """Prove the stack: host, containers, ports, schema, and every endpoint through TLS. Exits 20 where it fails.
 
-    With --security: the CIS checks of Docker and Debian, with the waivers of the settings, and a report as one HTML page.
+    With --security: the CIS checks of Docker and Debian, with the settings' waivers, and a report as one HTML page.
     """
     _ = session.facts
     document, code = prove_security(session) if security else prove(session)

@@ -22,6 +22,7 @@ PACKAGES = ("ca-certificates", "caddy", "docker.io", "docker-cli", "docker-compo
 _UNITS = ("docker.service",)
 _BOOTED = ("done", "disabled", "absent")
 _GROUP = "docker"
+_HOME_MODE = "0750"  # the engine mounts what is in it as root; nobody else has to pass
 _APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -150,16 +151,16 @@ def _account(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     if not found["exists"]:
         why = f"there is no user {user}"
         argv = ["useradd", "--create-home", "--shell", "/bin/bash", "--groups", _GROUP, user]
-        home = acts.directory(why, f"/home/{user}", owner=user, mode="0755")
+        home = acts.directory(why, f"/home/{user}", owner=user, mode=_HOME_MODE)
         return [acts.run(why, argv, say=f"make user {user}", code="USER_FAILED"), home]
     steps: list[acts.Act] = []
     if _GROUP not in found["groups"]:
         why = f"user {user} is not in group {_GROUP}"
         steps.append(acts.run(why, ["usermod", "--append", "--groups", _GROUP, user], code="USER_FAILED"))
     home = facts["home"]
-    if (home["mode"], home["owner"]) != ("0755", user):
+    if (home["mode"], home["owner"]) != (_HOME_MODE, user):
         why = f"/home/{user} is {home['owner'] or 'nobody'}'s with mode {home['mode'] or 'none'}"
-        steps.append(acts.directory(why, f"/home/{user}", owner=user, mode="0755"))
+        steps.append(acts.directory(why, f"/home/{user}", owner=user, mode=_HOME_MODE))
     return steps
 
 

@@ -44,7 +44,7 @@ BASELINE_FACTS = {
     "packages": {"caddy": "2", "git": "2"},
     "units": {"docker.service": ACTIVE},
     "user": {"exists": True, "uid": 1000, "home": "/home/deploy", "shell": "", "groups": ["docker"], "keys": []},
-    "home": HOME,
+    "home": {**HOME, "mode": "0750"},
     "keys": {**FILE, "content": "ssh-ed25519 A\n"},
     "state": {**HOME, "owner": "root"},
     "key": {**FILE, "owner": "root"},
