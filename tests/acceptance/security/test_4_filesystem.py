@@ -54,7 +54,7 @@ SETUID = {
     *("/usr/lib/dbus-1.0/dbus-daemon-launch-helper", "/usr/lib/openssh/ssh-keysign"),
     *("/usr/lib/polkit-1/polkit-agent-helper-1", "/usr/lib/x86_64-linux-gnu/utempter/utempter"),
     *("/usr/sbin/pam_extrausers_chkpwd", "/usr/sbin/unix_chkpwd", "/usr/sbin/mount.nfs", "/usr/bin/newuidmap"),
-    "/usr/bin/newgidmap",
+    *("/usr/bin/newgidmap", "/usr/libexec/pam-tmpdir/pam-tmpdir-helper"),
 }
 """Programs of Debian's and Ubuntu's own packages that run as their owner; any other is news."""
 
