@@ -40,7 +40,7 @@ ORDER = ("passed", "not-applicable", "waived", "failed")
 def verify(session: Session, *, security: bool) -> int:
     """Prove the stack: host, containers, ports, schema, and every endpoint through TLS. Exits 20 where it fails.
 
-    With --security: the CIS checks of Docker and Debian, with the waivers of the settings, and a report as one HTML page.
+    With --security: the CIS checks of Docker and Debian, with the settings' waivers, and a report as one HTML page.
     """
     _ = session.facts
     document, code = prove_security(session) if security else prove(session)
@@ -74,7 +74,10 @@ def prove_security(session: Session) -> tuple[dict[str, Any], int]:
 
     target = target_of(session)
     session.console.say(f"looking at {target.endpoint}")
-    waivers = tuple(Exemption(**{**each, "until": date.fromisoformat(each["until"])}) for each in session.facts.waivers)
+    waivers = tuple(
+        Exemption(each["check"], each["service"], each["reason"], date.fromisoformat(each["until"]))
+        for each in session.facts.waivers
+    )
     evidence = session.directory / "verify"
     try:
         facts = survey(link(target.endpoint, patience_s=PATIENCE_S))

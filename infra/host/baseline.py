@@ -25,6 +25,7 @@ _BOOTED = ("done", "disabled", "absent")
 _GROUP = "docker"
 _SHELL = "/bin/bash"
 _ENABLED = ("enabled", "enabled-runtime", "static")
+_HOME_MODE = "0750"  # the engine mounts what is in it as root; nobody else has to pass
 _APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -165,7 +166,7 @@ def _account(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     if not found["exists"]:
         why = f"there is no user {user}"
         argv = ["useradd", "--create-home", "--shell", _SHELL, "--groups", _GROUP, user]
-        home = acts.directory(why, f"/home/{user}", owner=user, mode="0755")
+        home = acts.directory(why, f"/home/{user}", owner=user, mode=_HOME_MODE)
         return [acts.run(why, argv, say=f"make user {user}", code="USER_FAILED"), home]
     steps: list[acts.Act] = []
     if _GROUP not in found["groups"]:
@@ -175,9 +176,9 @@ def _account(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         why = f"user {user}'s shell is {found['shell'] or 'none'}"
         steps.append(acts.run(why, ["usermod", "--shell", _SHELL, user], code="USER_FAILED"))
     home = facts["home"]
-    if (home["mode"], home["owner"]) != ("0755", user):
+    if (home["mode"], home["owner"]) != (_HOME_MODE, user):
         why = f"/home/{user} is {home['owner'] or 'nobody'}'s with mode {home['mode'] or 'none'}"
-        steps.append(acts.directory(why, f"/home/{user}", owner=user, mode="0755"))
+        steps.append(acts.directory(why, f"/home/{user}", owner=user, mode=_HOME_MODE))
     return steps
 
 
@@ -196,8 +197,8 @@ def _keys(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
 
 def _state(facts: dict[str, Any]) -> list[acts.Act]:
     steps: list[acts.Act] = []
-    if (facts["state"]["mode"], facts["state"]["owner"]) != ("0755", "root"):
-        steps.append(acts.directory(f"{OVERRIDES} is not root's", OVERRIDES, owner="root", mode="0755"))
+    if (facts["state"]["mode"], facts["state"]["owner"]) != (_HOME_MODE, "root"):
+        steps.append(acts.directory(f"{OVERRIDES} is not root's", OVERRIDES, owner="root", mode=_HOME_MODE))
     if (facts["key"]["mode"], facts["key"]["owner"]) != ("0600", "root"):
         why = f"the key of the services' digests is missing at {KEY_FILE}, or open to others"
         steps.append(acts.write(why, KEY_FILE, randomness.token_hex(32), owner="root", mode="0600"))
@@ -228,7 +229,7 @@ def _account_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]
         differing.append(Finding(f"user {user} is not in group {_GROUP}", f"in {_GROUP}", f"in {groups}"))
     if found["shell"] != _SHELL:
         differing.append(Finding(f"user {user} has another shell", _SHELL, found["shell"]))
-    if (home["mode"], home["owner"]) != ("0755", user):
+    if (home["mode"], home["owner"]) != (_HOME_MODE, user):
         there = f"{home['mode'] or 'none'} {home['owner'] or 'nobody'}"
         differing.append(of_file(f"/home/{user} has another mode or owner", f"0755 {user}", there, home))
     return differing

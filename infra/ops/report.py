@@ -19,7 +19,7 @@ ORDER = ("failed", "waived", "not-applicable", "passed")
 
 def write_page(document: Mapping[str, Any], path: Path) -> Path:
     """Render a `greenroom/security/1` document to a file, masked like all evidence; gives the path back."""
-    rows = [{**row, "rank": ORDER.index(row["status"])} for row in document["rows"]]
+    rows: list[dict[str, Any]] = [{**row, "rank": ORDER.index(row["status"])} for row in document["rows"]]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["group"], []).append(row)

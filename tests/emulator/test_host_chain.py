@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import time
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hostlab import DIRECTORY, PROVIDERS, Lab, Wish, booted_lab
+from hostlab import DIRECTORY, PROVIDERS, WORKLOAD, Lab, Wish, booted_lab
 
+from infra.commands.confinement import FLOOR_PIDS, NEEDLESS
 from infra.errors import AuthenticationError, StepError
 from infra.host.resource import endpoint_of
 from infra.transport.link import Link
@@ -205,6 +207,41 @@ def test_a_build_that_fails_is_refused_with_its_words_and_the_old_release_serves
     assert "no such luck" in raised.value.evidence
     assert lab.container("app") == app
     del wish
+
+
+def test_a_compose_file_that_opens_the_machine_is_refused_before_anything_is_built(lab: Lab, wish: Wish) -> None:
+    running = {name: lab.container(name) for name in ("app", "cache")}
+    compose = (WORKLOAD / "docker-compose.yml").read_text()
+    opened = compose.replace("    restart: always\n", "    restart: always\n    privileged: true\n", 1).replace(
+        '"127.0.0.1:8002:8000"', '"8002:8000"'
+    )
+    with pytest.raises(StepError) as raised:
+        lab.run(Wish(lab.commit(**{"docker-compose_yml": opened})))
+
+    error, published = raised.value, "published on 0.0.0.0:8002; expected 127.0.0.1, where the proxy reaches it"
+    assert (error.code, error.phase, error.exit_code) == ("COMPOSE_UNCONFINED", "build", 4)
+    assert error.evidence.splitlines() == [
+        f"docker-compose.yml: service app: {published} [docker-5.14]",
+        "docker-compose.yml: service cache: privileged: true; expected no privileged container [docker-5.5]",
+    ]
+    assert {name: lab.container(name) for name in running} == running
+    assert lab.shell("docker images -q --filter reference='hello-app:*' | sort -u | wc -l").strip() == "1"
+    del wish
+
+
+def test_every_container_has_the_floor_under_it(lab: Lab, wish: Wish) -> None:
+    del wish
+    inspected = {
+        name: json.loads(lab.shell(f"docker inspect {lab.container(name)}"))[0]["HostConfig"]
+        for name in ("app", "cache")
+    }
+    for host in inspected.values():
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert set(NEEDLESS) <= set(host["CapDrop"])
+        assert host["PidsLimit"] == FLOOR_PIDS
+    assert {name: host["Memory"] for name, host in inspected.items()} == {"app": 128 * 2**20, "cache": 2**30}
+    held = lab.shell(f"docker exec {lab.container('cache')} grep -E 'NoNewPrivs|CapBnd' /proc/1/status")
+    assert held.split() == ["CapBnd:", "00000000000404fb", "NoNewPrivs:", "1"]
 
 
 def test_a_commit_that_is_gone_is_refused_and_named(lab: Lab, wish: Wish) -> None:

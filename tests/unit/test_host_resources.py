@@ -51,7 +51,7 @@ BASELINE_FACTS = {
         "groups": ["docker"],
         "keys": [],
     },
-    "home": HOME,
+    "home": {**HOME, "mode": "0750"},
     "keys": {**FILE, "content": "ssh-ed25519 A\n"},
     "state": {**HOME, "owner": "root"},
     "key": {**FILE, "owner": "root"},

@@ -55,7 +55,9 @@ def test_no_process_runs_as_root(container: Container) -> None:
 @check("docker-4.10", remedy="secrets come from the env file; take them out of the Dockerfile")
 def test_its_image_holds_no_secret_in_a_variable(facts: dict[str, Any], container: Container) -> None:
     words = ("PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY", "API_KEY")
-    names = [name for name in facts["images"][container["image_id"]]["variables"] if any(each in name for each in words)]
+    names = [
+        name for name in facts["images"][container["image_id"]]["variables"] if any(each in name for each in words)
+    ]
     assert not names, f"the image sets {', '.join(names)}"
 
 

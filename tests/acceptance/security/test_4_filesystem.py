@@ -1,4 +1,4 @@
-"""Files of the host: what may be mounted, who may write, whose files they are (CIS Debian 12 1.1, sections 1.1 and 7.1)."""
+"""Files of the host: what may be mounted, who may write, whose they are (CIS Debian 12 1.1, sections 1.1 and 7.1)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SETUID = {
     *("/usr/lib/dbus-1.0/dbus-daemon-launch-helper", "/usr/lib/openssh/ssh-keysign"),
     *("/usr/lib/polkit-1/polkit-agent-helper-1", "/usr/lib/x86_64-linux-gnu/utempter/utempter"),
     *("/usr/sbin/pam_extrausers_chkpwd", "/usr/sbin/unix_chkpwd", "/usr/sbin/mount.nfs", "/usr/bin/newuidmap"),
-    "/usr/bin/newgidmap",
+    *("/usr/bin/newgidmap", "/usr/libexec/pam-tmpdir/pam-tmpdir-helper"),
 }
 """Programs of Debian's and Ubuntu's own packages that run as their owner; any other is news."""
 
@@ -90,7 +90,7 @@ def test_is_a_partition_of_its_own(facts: dict[str, Any], place: str) -> None:
 
 @check("debian-1.1.2.1.1", remedy="systemctl enable tmp.mount")
 def test_tmp_is_a_file_system_of_its_own(facts: dict[str, Any]) -> None:
-    assert "/tmp" in facts["mounts"], "/tmp is a part of another file system"  # noqa: S108 (looked at, not used)
+    assert "/tmp" in facts["mounts"], "/tmp is a part of another file system"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_nobody_writes_what_belongs_to_others(facts: dict[str, Any]) -> None:
     tree = facts["tree"]
     assert not tree["writable"], f"anybody writes {', '.join(tree['writable'][:8])}"
     assert not tree["unsticky"], f"anybody deletes in {', '.join(tree['unsticky'][:8])}"
-    shared = [path for path in ("/tmp", "/var/tmp") if not facts["files"][path]["mode"] & 0o1000]  # noqa: S108 (as above)
+    shared = [path for path in ("/tmp", "/var/tmp") if not facts["files"][path]["mode"] & 0o1000]
     assert not shared, f"anybody deletes in {', '.join(shared)}"
 
 

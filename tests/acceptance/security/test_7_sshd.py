@@ -66,7 +66,9 @@ def test_its_configuration_is_root_s_alone(facts: dict[str, Any]) -> None:
 
 @check("debian-5.1.2", remedy="chmod 0600 /etc/ssh/*_key")
 def test_only_root_reads_the_host_s_private_keys(facts: dict[str, Any]) -> None:
-    keys = {path: each for path, each in facts["files"].items() if path.startswith("/etc/ssh/") and path.endswith("_key")}
+    keys = {
+        path: each for path, each in facts["files"].items() if path.startswith("/etc/ssh/") and path.endswith("_key")
+    }
     assert keys, "there is no private host key"
     opened = [path for path, each in keys.items() if each["mode"] & 0o177 or each["uid"]]
     assert not opened, f"open: {', '.join(opened)}"
@@ -122,7 +124,13 @@ def test_notices_a_client_that_is_gone(facts: dict[str, Any]) -> None:
 
 @check("debian-5.1.8", remedy=f"DisableForwarding yes in {WHERE}")
 def test_forwards_nothing(facts: dict[str, Any]) -> None:
-    names = ("allowtcpforwarding", "allowagentforwarding", "allowstreamlocalforwarding", "x11forwarding", "permittunnel")
+    names = (
+        "allowtcpforwarding",
+        "allowagentforwarding",
+        "allowstreamlocalforwarding",
+        "x11forwarding",
+        "permittunnel",
+    )
     left = [name for name in names if value(facts, name) != "no"]
     assert value(facts, "disableforwarding") == "yes" or not left, f"on: {', '.join(left)}"
 

@@ -71,7 +71,9 @@ def test_sudo_asks_again(facts: dict[str, Any]) -> None:
 @check("debian-5.2.6", remedy="Defaults timestamp_timeout=15 in /etc/sudoers.d, or less")
 @needs("sudo")
 def test_sudo_asks_again_after_a_quarter_of_an_hour(facts: dict[str, Any]) -> None:
-    found = [float(each) for line in sudoers(facts) for each in re.findall(r"timestamp_timeout\s*=\s*(-?[0-9.]+)", line)]
+    found = [
+        float(each) for line in sudoers(facts) for each in re.findall(r"timestamp_timeout\s*=\s*(-?[0-9.]+)", line)
+    ]
     assert all(0 <= each <= 15 for each in found), f"it is {found}"
 
 
