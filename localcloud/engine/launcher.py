@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import contextlib
 import gc
 import importlib
@@ -32,6 +33,8 @@ from typing import Any
 LENGTH_BYTES = 8
 STOP_PATIENCE_S = 5.0
 SDK = ("pulumi.runtime", "pulumi.dynamic")
+PROVIDER_THREADS = 128
+"""How many calls a provider of this interpreter serves at a time; a thread is made when it is first needed."""
 DEBUG = 0
 """The protocol's `LogSeverity` of a line that is for whoever debugs the SDK."""
 REPORTED = 32
@@ -179,8 +182,14 @@ def run_module(request: dict[str, Any]) -> int:
     os.environ.update(request["environment"])
     sys.path.insert(0, request["directory"])
     sys.argv = [request["module"], request["engine"]]
+    concurrent.futures.ThreadPoolExecutor = many_threads
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     return 0
+
+
+def many_threads(max_workers: int | None = None, *options: Any, **named: Any) -> ThreadPoolExecutor:
+    """Make a pool of threads for calls that wait: with the SDK's four, reads of one host held up those of the next."""
+    return ThreadPoolExecutor(max(max_workers or 0, PROVIDER_THREADS), *options, **named)
 
 
 class QuietEngine:

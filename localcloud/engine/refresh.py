@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from localcloud.engine.state import ResourceState
 
 
+READS_AT_ONCE = 16
+"""How many reads may wait for one provider, for each step that may run."""
+
+
 def is_readable(entry: ResourceState) -> bool:
     """Say whether there is something in the world to compare the entry with."""
     return entry.custom and not urns.is_provider(entry.type) and not entry.pending_replacement
@@ -33,8 +37,8 @@ def is_readable(entry: ResourceState) -> bool:
 def refresh_all(run: Run, *, alone: bool = True) -> None:
     """Read every resource, side by side. A failed read fails the run, but stops no other read.
 
-    A read waits more than it works, so each provider is asked `parallel` at a time: a host that is slow to answer
-    holds up no question to the cloud.
+    A read waits more than it works, so each provider is asked much at a time: a host that is slow to answer holds up
+    neither the cloud nor the next host.
 
     Where this is not `alone` but the first part of an update, the steps stay `refresh`, whatever they found.
     """
@@ -42,7 +46,7 @@ def refresh_all(run: Run, *, alone: bool = True) -> None:
     entries = [entry for entry in reversed(run.base.resources) if is_readable(entry)]
     with ExitStack() as stack:
         pools = {
-            provider: stack.enter_context(ThreadPoolExecutor(max(1, run.parallel)))
+            provider: stack.enter_context(ThreadPoolExecutor(READS_AT_ONCE * max(1, run.parallel)))
             for provider in {entry.provider for entry in entries}
         }
         futures = [(entry, pools[entry.provider].submit(_refresh_one, run, entry, alone=alone)) for entry in entries]
