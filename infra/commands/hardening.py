@@ -72,6 +72,7 @@ FILES = (
     File("/etc/sudoers.d/greenroom", "sudoers", "0440"),
     File("/etc/systemd/coredump.conf.d/greenroom.conf", "coredump.conf"),
     File("/etc/systemd/journald.conf.d/greenroom-hardening.conf", "journald.conf"),
+    File("/etc/systemd/system/docker-.scope.d/greenroom.conf", "scope.conf"),
     File("/etc/systemd/system/greenroom-aide.service", "aide.service"),
     File("/etc/systemd/system/greenroom-aide.timer", "aide.timer"),
     File("/etc/systemd/system/usbguard.service.d/greenroom.conf", "usbguard.service"),

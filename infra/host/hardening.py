@@ -290,7 +290,7 @@ def _firewall_reasons(facts: dict[str, Any]) -> list[str]:
     if not firewall["loaded"]:
         reasons.append("the firewall is not loaded")
     elif firewall["differs"] and not reasons:
-        reasons.append(f"the firewall differs: {'; '.join(line.strip() for line in firewall['differs'])}")
+        reasons.append(f"the firewall differs: {'; '.join(firewall['differs'])}")
     return reasons
 
 

@@ -1,4 +1,4 @@
-"""A hardened droplet, from outside: who gets in, who does not, what is mended, and that nobody is locked out for good."""
+"""A hardened droplet, from outside: who gets in, who does not, what is mended, and that no lock-out lasts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,7 +38,7 @@ DRIFTS = [
     ("echo PasswordAuthentication yes >/etc/ssh/sshd_config.d/00-a.conf", "sshd has PasswordAuthentication yes"),
     ("printf 'Match User root\\n MaxAuthTries 9\\n' >/etc/ssh/sshd_config.d/00-a.conf", "sshd has MaxAuthTries 9"),
     ("nft flush ruleset", "the firewall is not loaded"),
-    ("nft add rule inet greenroom input tcp dport 8099 accept", "the firewall differs: +tcp dport 8099 accept"),
+    ("nft add rule inet greenroom input tcp dport 8099 accept", "the firewall differs: + tcp dport 8099 accept"),
     ("echo '# edited' >>/etc/nftables.conf", "/etc/nftables.conf has another content"),
     ("systemctl disable nftables", "the firewall does not start at boot"),
     ("sysctl -qw net.ipv4.conf.all.accept_redirects=1", "the kernel has another net.ipv4.conf.all.accept_redirects"),
@@ -97,11 +98,11 @@ def test_only_the_three_ports_answer_from_outside_whatever_a_container_publishes
     assert answers(lab.private, 80)
 
 
-def test_containers_reach_the_world_and_each_other_but_not_the_metadata_nor_ssh(lab: HardenedLab) -> None:
+def test_containers_reach_out_and_each_other_but_not_the_metadata(lab: HardenedLab) -> None:
     lab.shell(
         "ip netns add cloud; ip link add meta type veth peer name eth0 netns cloud; ip link set meta up;"
-        "ip addr add 169.254.0.1/16 dev meta; ip -n cloud addr add 169.254.169.254/16 dev eth0; ip -n cloud link set lo up;"
-        "ip -n cloud link set eth0 up; ip -n cloud route add default via 169.254.0.1;"
+        "ip addr add 169.254.0.1/16 dev meta; ip -n cloud addr add 169.254.169.254/16 dev eth0;"
+        "ip -n cloud link set lo up; ip -n cloud link set eth0 up; ip -n cloud route add default via 169.254.0.1;"
         "systemd-run -q --unit=meta ip netns exec cloud python3 -m http.server 80; sleep 1;"
         "docker network create -d bridge inner; docker run -d --network inner --name other python:3.11-slim"
         " python -m http.server 80"
@@ -170,6 +171,7 @@ def test_after_a_reboot_the_firewall_stands_before_docker_and_nothing_has_drifte
     lab.shell("docker update --restart=always published")
     lab.reboot()
 
+    lab.shell("until systemctl is-active -q docker; do sleep 0.2; done")
     order = "systemctl show -P ActiveEnterTimestampMonotonic nftables docker"
     firewall, docker = (int(line) for line in lab.shell(order).split())
     assert firewall < docker
@@ -180,19 +182,19 @@ def test_after_a_reboot_the_firewall_stands_before_docker_and_nothing_has_drifte
     assert not answers(lab.private, 8099)
 
 
+def test_many_logins_in_a_row_and_side_by_side_all_get_in(lab: HardenedLab) -> None:
+    lab.connect(times=20)
+    with ThreadPoolExecutor(20) as pool:
+        for done in [pool.submit(lab.connect) for _ in range(20)]:
+            done.result()
+
+
 def test_wrong_keys_from_the_controller_do_not_lock_it_out(lab: HardenedLab) -> None:
     endpoint = endpoint_of(lab.reach)
     for _ in range(8):
         with pytest.raises(AuthenticationError):
             Link(replace(endpoint, private_key=new_key_pair()[1]))
     lab.connect(times=3)
-
-
-def test_many_logins_in_a_row_and_side_by_side_all_get_in(lab: HardenedLab) -> None:
-    lab.connect(times=20)
-    with ThreadPoolExecutor(20) as pool:
-        for done in [pool.submit(lab.connect) for _ in range(20)]:
-            done.result()
 
 
 def test_the_daemon_goes_down_without_its_containers(lab: HardenedLab) -> None:
@@ -213,9 +215,9 @@ def test_updates_never_touch_docker_and_never_reboot(lab: HardenedLab) -> None:
 
 def test_a_kernel_that_is_the_machines_is_left_alone(lab: HardenedLab) -> None:
     names = ("kernel/kptr_restrict", "fs/protected_fifos", "dev/tty/ldisc_autoload")
-    own = [open(f"/proc/sys/{name}").read() for name in names]  # noqa: PTH123, SIM115
+    own = [Path("/proc/sys", name).read_text() for name in names]
     lab.reboot()
-    assert [open(f"/proc/sys/{name}").read() for name in names] == own  # noqa: PTH123, SIM115
+    assert [Path("/proc/sys", name).read_text() for name in names] == own
     assert "-kernel.kptr_restrict = 2" in lab.shell("cat /etc/sysctl.d/60-greenroom.conf")
     assert lab.shell("sysctl -n net.ipv4.conf.all.rp_filter net.ipv4.tcp_rfc1337") == "1\n1\n"
     assert lab.outs["kernel"] == "the machine's"

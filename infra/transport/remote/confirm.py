@@ -1,9 +1,9 @@
 """Changes that could lock everybody out: the host itself takes them back unless somebody gets in anew and confirms.
 
 Before anything is touched the old files are kept under `/var/lib/greenroom/access/pending-ID`, beside a script that
-puts them back, and a timer of systemd is armed that runs it. Whoever renames that directory first has decided: `confirm`
-(sent over a connection made after the change) or `undo` (the timer, or a unit at the next boot). Nothing here needs the
-controller to live on: its death leaves the change unconfirmed.
+puts them back, and a timer of systemd is armed that runs it. Whoever renames that directory first has decided:
+`confirm` (sent over a connection made after the change) or `undo` (the timer, or a unit at the next boot). Nothing here
+needs the controller to live on: its death leaves the change unconfirmed.
 """
 
 from __future__ import annotations

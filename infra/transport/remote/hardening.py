@@ -66,7 +66,11 @@ def firewall_fact(probe: dict[str, Any]) -> dict[str, Any]:
     script = 'nft -f "$1" && shift && exec "$@"'
     wanted = run(["unshare", "--net", "sh", "-c", script, "wanted", probe["path"], *listing])
     lines = difflib.unified_diff(wanted.stdout.splitlines(), live.stdout.splitlines(), lineterm="", n=0)
-    changed = [line for line in lines if line[:3] not in ("---", "+++") and not line.startswith("@@")]
+    changed = [
+        f"{line[:1]} {line[1:].strip()}"
+        for line in lines
+        if line[:3] not in ("---", "+++") and not line.startswith("@@")
+    ]
     return {
         "loaded": live.exit_status == 0,
         "differs": changed[:10] if wanted.exit_status == 0 else [wanted.printed[-400:]],
