@@ -14,6 +14,7 @@ __all__ = ["CONNECT_TIMEOUT_S", "Link", "public_blob"]
 
 import base64
 import io
+import logging
 import shlex
 import threading
 import time
@@ -33,6 +34,7 @@ CONNECT_TIMEOUT_S = 10.0
 WHOLE_CONNECT_S = 3 * CONNECT_TIMEOUT_S
 """How long the making of a connection may take as a whole, however much there is to hear of it."""
 _CHUNK = 1 << 15
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else a cut prints tracebacks; our errors tell of it
 _OTHER_HOST_KEYS = [
     *("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
     *("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa", "ssh-dss"),
@@ -141,22 +143,30 @@ class Link:
         self._connection.close()
 
     def _open(self, live: LiveSocket, within_s: float) -> Any:
-        import paramiko  # noqa: PLC0415
-        from paramiko.ssh_exception import IncompatiblePeer  # noqa: PLC0415
-
         connection = _pinned(self.endpoint, live, within_s)
         try:
             connection.open()
-        except paramiko.BadHostKeyException as error:
-            raise refused(self.endpoint, "the host presents another key than the pinned one") from error
-        except paramiko.AuthenticationException as error:
-            raise refused(self.endpoint, "the login key was refused") from error
-        except IncompatiblePeer as error:
-            raise refused(self.endpoint, "the host offers no key of the pinned kind") from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            phase = _phase(connection.client.get_transport())
-            raise unreachable(self.endpoint, phase, "connect", error, self._pulse.verdict) from error
+        except Exception as error:
+            named = self._named(error, connection.client.get_transport())
+            connection.client.close()
+            raise named from (None if named is error else error)
         return connection
+
+    def _named(self, error: Exception, transport: Any) -> Exception:
+        """Tell why a connection never was ready: refused, by us or by the host, or cut on the way."""
+        import paramiko  # noqa: PLC0415
+        from paramiko.ssh_exception import IncompatiblePeer  # noqa: PLC0415
+
+        if isinstance(error, paramiko.BadHostKeyException):
+            return refused(self.endpoint, "the host presents another key than the pinned one")
+        if isinstance(error, IncompatiblePeer):
+            return refused(self.endpoint, "the host offers no key of the pinned kind")
+        # paramiko says the same of a login that was refused and of one that was cut off; a refusal clears the name.
+        if isinstance(error, paramiko.AuthenticationException) and transport.auth_handler.username is None:
+            return refused(self.endpoint, "the login key was refused")
+        if isinstance(error, paramiko.SSHException | OSError | EOFError):
+            return unreachable(self.endpoint, _phase(transport), "connect", error, self._pulse.verdict)
+        return error
 
 
 def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> tuple[bytes, bytes]:

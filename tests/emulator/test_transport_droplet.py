@@ -20,7 +20,7 @@ from toxilab import Toxiproxy, toxiproxy
 
 from infra.errors import AuthenticationError, UnreachableError
 from infra.host.keys import new_key_pair
-from infra.transport import Endpoint
+from infra.transport import Endpoint, say
 from infra.transport.link import Link
 from infra.transport.pool import Pool, close_all, pool
 from infra.transport.testing import Relay, relay
@@ -30,7 +30,6 @@ from localcloud.machines.engine import ensure_docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.docker, pytest.mark.droplet, pytest.mark.timeout(900)]
 
@@ -130,7 +129,8 @@ def _cut_at(droplet: Droplet, faults: Toxiproxy, way: str, stream: str, offset: 
         expect_whole(step(endpoint, f"/root/{name}"))
         mending.join(30)
         assert len(wire.passages) > 1, f"{name} cut nothing"
-        assert len(getattr(wire.passages[0], way)) <= offset
+        first = wire.passages[0]
+        assert len(first.up) >= offset if way == "up" else len(first.down) <= offset, f"{name} was cut elsewhere"
         assert droplet.lines(f"/root/{name}") == ["begin", "end"], name
         pool.forget(endpoint)
     faults.remove(name)
@@ -161,7 +161,7 @@ def _seconds_until_dead(link: Link) -> float:
 def test_a_black_hole_in_the_middle_of_a_step_is_noticed_and_the_step_resumed(
     droplet: Droplet, faults: Toxiproxy
 ) -> None:
-    """In each direction alone and in both, side by side; the way back opens at the worst moment: in a try to connect."""
+    """In each direction alone and in both, side by side; the way opens again in the middle of a try to connect."""
 
     def swallow(case: tuple[str, tuple[str, ...]]) -> tuple[str, float, float]:
         name, streams = case
@@ -184,7 +184,7 @@ def test_a_black_hole_in_the_middle_of_a_step_is_noticed_and_the_step_resumed(
     cases = [("hole-up", ("upstream",)), ("hole-down", ("downstream",)), ("hole", ("upstream", "downstream"))]
     with ThreadPoolExecutor(3) as threads:
         for name, noticed_s, resumed_s in threads.map(swallow, cases):
-            print(f"{name}: noticed after {noticed_s:.1f} s, resumed {resumed_s:.1f} s after the way was open")
+            say(name, f"noticed after {noticed_s:.1f} s, resumed {resumed_s:.1f} s after the way was open")
             assert noticed_s <= NOTICED_S, name
             assert resumed_s <= RESUMED_S, name
 
@@ -194,7 +194,7 @@ def test_a_dead_link_is_noticed_by_whoever_waits_and_when_nobody_does(droplet: D
 
     def wait(link: Link) -> float:
         started = time.monotonic()
-        with pytest.raises(UnreachableError, match="no sign of life|cut|timed out|Timeout"):
+        with pytest.raises(UnreachableError, match=r"no sign of life|the link was cut|TimeoutError"):
             link.run(["sleep", "120"], timeout_s=110)
         return time.monotonic() - started
 
@@ -238,7 +238,7 @@ def test_many_hosts_are_reached_side_by_side_and_a_dead_one_holds_up_nobody(
         assert not gone.done()
         with pytest.raises(UnreachableError):
             gone.result(40)
-    print(f"one host at 300 ms: {alone_s:.2f} s, four more side by side: {together_s:.2f} s")
+    say("many", f"one host at 300 ms: {alone_s:.2f} s, four more side by side: {together_s:.2f} s")
     assert len({id(link) for link in links}) == 5
     assert together_s < 2 * alone_s + 1
     assert [link.run(["echo", "up"]).text for link in links] == ["up\n"] * 5
@@ -248,9 +248,8 @@ def test_many_hosts_are_reached_side_by_side_and_a_dead_one_holds_up_nobody(
 # ---- identity
 
 
-def test_a_real_server_with_another_key_is_refused_before_any_login(droplet: Droplet, tmp_path: Path) -> None:
+def test_a_real_server_with_another_key_is_refused_before_any_login(droplet: Droplet) -> None:
     """The address of a droplet that is gone, given to another one: here to a second sshd."""
-    del tmp_path
     droplet.shell(
         "ssh-keygen -q -t ed25519 -N '' -f /root/other_key; mkdir -p /run/sshd;"
         "/usr/sbin/sshd -p 2222 -h /root/other_key -E /root/other.log -o LogLevel=DEBUG1 -o PidFile=/root/other.pid"
@@ -268,7 +267,7 @@ def test_a_real_server_with_another_key_is_refused_before_any_login(droplet: Dro
     assert "KEX" in log or "kex" in log, "the log tells how far it came"
     assert "userauth" not in log
     assert "Accepted" not in log
-    assert "exec" not in log
+    assert "channel_open" not in log
 
 
 def test_a_wrong_login_key_is_tried_once_and_does_not_lock_us_out(droplet: Droplet) -> None:

@@ -72,9 +72,10 @@ class Toxiproxy:
     def answers(self) -> bool:
         """Whether the server is up."""
         try:
-            return bool(self._call("GET", "/version"))
+            self._call("GET", "/proxies")
         except OSError:
             return False
+        return True
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
@@ -93,10 +94,10 @@ def toxiproxy() -> Iterator[Toxiproxy]:
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         server = Toxiproxy(port)
         deadline = time.monotonic() + 10
-        while not server.answers():
-            assert time.monotonic() < deadline, "toxiproxy did not start"
-            time.sleep(0.05)
         try:
+            while not server.answers():
+                assert time.monotonic() < deadline, "toxiproxy did not start"
+                time.sleep(0.05)
             yield server
         finally:
             process.terminate()

@@ -17,7 +17,7 @@ from infra.host.keys import new_key_pair
 from infra.transport import Endpoint
 from infra.transport.link import Link, public_blob
 from infra.transport.pool import Pool
-from infra.transport.testing import ssh_server
+from infra.transport.testing import relay, ssh_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +118,17 @@ def test_a_login_key_that_is_refused_is_tried_once() -> None:
         with pytest.raises(AuthenticationError):
             Link(wrong)
         assert server.logins == ["root"]
+
+
+def test_a_login_that_is_cut_off_in_the_middle_is_no_refusal() -> None:
+    with ssh_server(host_key=HOST, login=LOGIN) as (_, endpoint):
+        with relay(endpoint) as (whole, through):
+            Link(through).close()
+            logged_in = len(whole.passages[0].down)
+        with relay(endpoint, cut=("down", logged_in - 20)) as (_, through):
+            with pytest.raises(UnreachableError, match="log in failed"):
+                Link(through)
+            Link(through).close()
 
 
 def test_the_users_own_ssh_settings_and_known_hosts_are_not_read(
