@@ -197,8 +197,8 @@ def _keys(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
 
 def _state(facts: dict[str, Any]) -> list[acts.Act]:
     steps: list[acts.Act] = []
-    if (facts["state"]["mode"], facts["state"]["owner"]) != (_HOME_MODE, "root"):
-        steps.append(acts.directory(f"{OVERRIDES} is not root's", OVERRIDES, owner="root", mode=_HOME_MODE))
+    if (facts["state"]["mode"], facts["state"]["owner"]) != ("0755", "root"):
+        steps.append(acts.directory(f"{OVERRIDES} is not root's", OVERRIDES, owner="root", mode="0755"))
     if (facts["key"]["mode"], facts["key"]["owner"]) != ("0600", "root"):
         why = f"the key of the services' digests is missing at {KEY_FILE}, or open to others"
         steps.append(acts.write(why, KEY_FILE, randomness.token_hex(32), owner="root", mode="0600"))
@@ -231,7 +231,7 @@ def _account_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]
         differing.append(Finding(f"user {user} has another shell", _SHELL, found["shell"]))
     if (home["mode"], home["owner"]) != (_HOME_MODE, user):
         there = f"{home['mode'] or 'none'} {home['owner'] or 'nobody'}"
-        differing.append(of_file(f"/home/{user} has another mode or owner", f"0755 {user}", there, home))
+        differing.append(of_file(f"/home/{user} has another mode or owner", f"{_HOME_MODE} {user}", there, home))
     return differing
 
 
