@@ -54,6 +54,7 @@ DRIFTS = {
         ("proxy", "systemctl stop caddy", "not running"),
         ("pinned host", "touch /etc/ssh/ssh_host_ed25519_key", "one-time host key is still there"),
     ],
+    "records": [("checkout", "chown root .git/index; chmod 0600 .git/index", "edited on the host: ?? .git")],
     "owners and additions": [
         ("env file", "chown root .env.staging", "belongs to root"),
         ("checkout", "echo x > stray.txt", "edited on the host: ?? stray.txt"),

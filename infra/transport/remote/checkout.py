@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["checkout_act", "checkout_fact"]
 
 import os
+import pwd
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
 }
+_UNREADABLE = "?? .git"
+"""Stands among the differences when git can't read its own records, mostly because root has written some of them."""
 _GIT = ["git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
 
 
@@ -33,7 +36,7 @@ def checkout_fact(probe: dict[str, Any]) -> dict[str, Any]:
     head = _git(["rev-parse", "--verify", "-q", "HEAD^{commit}"], directory, owner)
     url = _git(["config", "--get", "remote.origin.url"], directory, owner)
     state = _git(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"], directory, owner)
-    changed = sorted(entry for entry in state.stdout.split("\0") if entry) if state.exit_status == 0 else ["?? .git"]
+    changed = sorted(entry for entry in state.stdout.split("\0") if entry) if state.exit_status == 0 else [_UNREADABLE]
     return {
         "exists": True,
         "commit": head.stdout.strip(),
@@ -52,6 +55,7 @@ def checkout_act(act: dict[str, Any], report: Reporter) -> None:
     """
     directory, owner = act["directory"], act["owner"]
     if os.path.isdir(f"{directory}/.git"):  # noqa: PTH112
+        _give_back(f"{directory}/.git", owner)
         _save_aside(act, report)
         _fetch(act, directory)
         _must(["checkout", "--force", "--detach", act["commit"]], directory, owner, "CHECKOUT_FAILED")
@@ -65,6 +69,16 @@ def checkout_act(act: dict[str, Any], report: Reporter) -> None:
             f"ls -la {directory}; move what is there away, it is no checkout",
         )
     _clone(act, directory, owner)
+
+
+def _give_back(records: str, owner: str) -> None:
+    """Make git's records the owner's again: whoever asks for the status as root leaves an index of root's."""
+    entry = pwd.getpwnam(owner)
+    for folder, folders, files in os.walk(records):
+        for name in (*folders, *files):
+            path = os.path.join(folder, name)  # noqa: PTH118
+            if os.lstat(path).st_uid != entry.pw_uid:
+                os.lchown(path, entry.pw_uid, entry.pw_gid)
 
 
 def _changed_at(path: str) -> str | None:
@@ -111,16 +125,17 @@ def _fetch(act: dict[str, Any], directory: str) -> None:
 def _save_aside(act: dict[str, Any], report: Reporter) -> None:
     """Move the named differences away, then restore the tree; what the deployment keeps there is not among them."""
     directory, owner = act["directory"], act["owner"]
-    if not act["save"]:
+    changed = [entry for entry in act["save"] if entry != _UNREADABLE]
+    if not changed:
         return
     saved = f"{directory}.saved-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    for entry in act["save"]:
+    for entry in changed:
         path = entry[3:].rstrip("/")
         source, target = os.path.join(directory, path), os.path.join(saved, path)  # noqa: PTH118
         if os.path.lexists(source):
             os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
             shutil.move(source, target)
-    report.say(f"{len(act['save'])} local changes saved in {saved}")
+    report.say(f"{len(changed)} local changes saved in {saved}")
     _must(["reset", "-q", "--hard"], directory, owner, "CHECKOUT_FAILED")
 
 
