@@ -19,7 +19,7 @@ CALM = (
 PACKAGE = """package() {
   d=$(mktemp -d); mkdir $d/DEBIAN; chmod 0755 $d
   printf 'Package: %s\\nVersion: 1\\nArchitecture: all\\nMaintainer: t <t@example.test>\\nDescription: t\\n' $1 >$d/DEBIAN/control
-  dpkg-deb -b $d /root/$1.deb >/dev/null; dpkg -i /root/$1.deb >/dev/null; rm -r $d /root/$1.deb
+  dpkg-deb -b $d /root/$1.deb >/dev/null; dpkg -i --force-all /root/$1.deb >/dev/null 2>&1; rm -r $d /root/$1.deb
 }
 unit() { printf '[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/$1; }
 """
