@@ -93,7 +93,7 @@ class Session:
         try:
             self._channel.sendall(content)
         except (OSError, EOFError) as error:
-            raise self._cut(self.link.verdict or self._ended or f"{type(error).__name__}: {error}") from error
+            raise self._cut(self.link.verdict or self._ended or str(error) or "the conversation was cut") from error
 
     def _cut(self, why: str) -> ConnectionCut:
         return ConnectionCut(why, started=bool(self._era))
