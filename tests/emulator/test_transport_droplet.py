@@ -18,7 +18,7 @@ import pytest
 from machinelab import MachineLab
 from toxilab import Toxiproxy, toxiproxy
 
-from infra.errors import AuthenticationError, UnreachableError
+from infra.errors import AuthenticationError, HostRestartedError, UnreachableError
 from infra.host.keys import new_key_pair
 from infra.transport import Endpoint, say
 from infra.transport.link import Link
@@ -43,6 +43,7 @@ class Droplet:
     """One booted machine, and a way to it that is none of those under test."""
 
     def __init__(self, lab: MachineLab) -> None:
+        self._machines = lab.machines
         self._name = lab.machines.names.droplet(1)
         host_key = " ".join((lab.home / "host_key.pub").read_text().split()[:2])
         self.endpoint = Endpoint(lab.private(1), 22, "root", host_key, lab.key.read_text())
@@ -50,6 +51,9 @@ class Droplet:
     def shell(self, script: str) -> str:
         argv = ["docker", "exec", self._name, "bash", "-c", script]
         return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def restart(self) -> None:
+        self._machines.reboot(1)
 
     def lines(self, path: str) -> list[str]:
         return self.shell(f"cat {path} 2>/dev/null || true").split()
@@ -290,3 +294,18 @@ def test_a_wrong_login_key_is_tried_once_and_does_not_lock_us_out(droplet: Dropl
     assert int(tries) == 1
     hosts.link(droplet.endpoint).run(["true"])
     hosts.close()
+
+
+# ---- restarts
+
+
+def test_a_droplet_that_restarts_in_the_middle_of_a_step_is_told_and_the_step_not_repeated(droplet: Droplet) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(step, droplet.endpoint, "/root/restart", seconds=60)
+        droplet.await_file("/root/restart")
+        droplet.restart()
+        with pytest.raises(HostRestartedError, match="its record of the job is gone"):
+            answer.result(90)
+
+    assert droplet.lines("/root/restart") == ["begin"]
+    expect_whole(step(droplet.endpoint, "/root/afterwards"))
