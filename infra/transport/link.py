@@ -146,7 +146,7 @@ class Link:
         connection = _pinned(self.endpoint, live, within_s)
         try:
             connection.open()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (closed, and raised again under its right name)
             named = self._named(error, connection.client.get_transport())
             connection.client.close()
             raise named from (None if named is error else error)

@@ -27,11 +27,11 @@ _CHUNK = 1 << 15
 
 
 class ConnectionCut(Exception):  # noqa: N818 (an occurrence that the caller mends, no error yet)
-    """The conversation ended before the answer was there. `started` tells whether the worker ever spoke."""
+    """The conversation ended before the answer was there; `futile` where the worker can't be started there at all."""
 
-    def __init__(self, why: str, *, started: bool) -> None:
+    def __init__(self, why: str, *, futile: bool = False) -> None:
         super().__init__(why)
-        self.started = started
+        self.futile = futile
 
 
 class Session:
@@ -45,6 +45,7 @@ class Session:
         self._hello = threading.Event()
         self._era = ""
         self._ended = ""
+        self._exited = False
         self._channel: paramiko.Channel = link.start(f"exec python3 -I -c {shlex.quote(loader)}")
         self._channel.settimeout(_SEND_TIMEOUT_S)
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
@@ -93,10 +94,10 @@ class Session:
         try:
             self._channel.sendall(content)
         except (OSError, EOFError) as error:
-            raise self._cut(self.link.verdict or self._ended or f"{type(error).__name__}: {error}") from error
+            raise self._cut(self.link.verdict or self._ended or str(error) or "the conversation was cut") from error
 
     def _cut(self, why: str) -> ConnectionCut:
-        return ConnectionCut(why, started=bool(self._era))
+        return ConnectionCut(why, futile=self._exited and not self._era)
 
     def _listen(self) -> None:
         why = ""
@@ -131,7 +132,8 @@ class Session:
     def _farewell(self) -> str:
         """Say why the stream ended: we cut a silent link, the network did, or the process itself came to an end."""
         self._channel.status_event.wait(1.0)
-        if self._channel.exit_status < 0:
+        self._exited = self._channel.exit_status >= 0
+        if not self._exited:
             return self.link.verdict or "the conversation was cut"
         said = self._channel.recv_stderr(_CHUNK).decode(errors="replace") if self._channel.recv_stderr_ready() else ""
         return f"the worker ended with status {self._channel.exit_status}\n{said}".strip()

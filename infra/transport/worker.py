@@ -58,6 +58,7 @@ _ANSWER_GRACE_S = 30.0
 _STOP_GRACE_S = 10.0
 """A job past the call's time is stopped on the host a while before the controller stops waiting for its answer."""
 _PROBE_PATIENCE_S = 60.0
+"""How long after the first cut a request that only asks is asked again: a look may fail, a job is not to be lost."""
 _NEW_WORKER_PAUSE_S = 0.5
 
 
@@ -82,6 +83,7 @@ class _Call:
     era: str = ""
     """The era of the host's records in which the job was first asked for; empty as long as it never was."""
     began: bool = False
+    first_cut: float = 0.0
     cuts: list[str] = field(default_factory=list[str])
 
     @property
@@ -170,21 +172,18 @@ class Worker:
                 try:
                     self._session = Session(self.link, _LOADER, source())
                 except UnreachableError as error:
-                    if self.link.alive:
-                        raise
-                    raise ConnectionCut(error.evidence, started=True) from error
+                    raise ConnectionCut(error.evidence) from error
             return self._session
 
     def _resume(self, call: _Call, cut: ConnectionCut) -> None:
         """Stand where the call can be asked again: on a new link, or with a new worker where only that has ended."""
         link, why = self.link, str(cut)
-        if link.alive and not cut.started:
-            raise self._lost(call, why) from cut  # no worker can be had there: another try would end the same way
-        call.cuts.append(why)
         now = time.monotonic()
-        until = call.deadline if call.job else min(call.deadline, now + _PROBE_PATIENCE_S)
-        if now >= until:
+        call.first_cut = call.first_cut or now
+        until = call.deadline if call.job else min(call.deadline, call.first_cut + _PROBE_PATIENCE_S)
+        if cut.futile or now >= until:
             raise self._lost(call, why) from cut
+        call.cuts.append(why)
         say(call.subject, f"link to {link.endpoint.host} lost ({why.splitlines()[0]}); {call.known}; connecting again")
         if link.alive:
             time.sleep(_NEW_WORKER_PAUSE_S)

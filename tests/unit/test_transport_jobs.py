@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.commands import acts
 from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
 from infra.host.keys import new_key_pair
+from infra.host.resource import HostProvider
 from infra.transport.link import Link
 from infra.transport.pool import close_all
 from infra.transport.remote.jobs import DIRECTORY, reap
@@ -229,6 +231,42 @@ def test_a_host_that_restarted_in_the_middle_is_told_and_not_asked_again(
     assert "its record of the job is gone" in raised.value.evidence
     time.sleep(1)
     assert (tmp_path / "log").read_text().split().count("begin") == 1
+
+
+class _Marks(HostProvider):
+    """A resource that wants one file, and takes its time after making it."""
+
+    subject = "marks"
+
+    def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        return {"file": {"kind": "file", "path": spec["path"]}}
+
+    def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
+        script = f"echo begin >>{spec['log']}; touch {spec['path']}; sleep 2"
+        return [] if facts["file"]["exists"] else [acts.run("the mark is missing", ["sh", "-c", script])]
+
+
+def test_a_resource_plans_anew_when_the_host_restarted_in_the_middle(
+    server: tuple[SshServer, Endpoint], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What the cut-off job made is found by the second look, and not made again."""
+    running, endpoint = server
+    names = ("host", "port", "user", "host_key", "private_key", "machine")
+    spec = {"connection": {name: getattr(endpoint, name) for name in names}}
+    spec |= {"path": str(tmp_path / "mark"), "log": str(tmp_path / "log")}
+
+    def restart() -> None:
+        (Path(DIRECTORY) / ".era").unlink()
+        assert eventually((tmp_path / "mark").exists)
+        running.cut()
+
+    once_there(tmp_path / "log", restart)
+    outs = _Marks().create(spec).outs
+
+    assert outs is not None
+    assert outs["drift"] == []
+    assert (tmp_path / "log").read_text().split() == ["begin"]
+    assert "the host restarted in the middle; looking at it anew" in capfd.readouterr().err
 
 
 def test_a_host_that_stays_away_is_an_error_that_names_the_job_and_what_comes_next(
