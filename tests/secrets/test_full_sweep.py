@@ -21,10 +21,11 @@ from desk import Desk
 from localcloud.engine.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "canary-free-passphrase-of-the-sweep"
+PLACES = ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108 (they are what is searched)
 CIDR = os.environ.get("GREENROOM_SWEEP_CIDR", "10.29.0.0/24")
 pytestmark = [
     pytest.mark.docker,
@@ -58,12 +59,7 @@ class Controller:
         own = {os.getpid(), os.getppid()}
         processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) not in own]
         here = [entry for entry in processes if not _is_contained(entry)]
-        new = (
-            path
-            for place in ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108 (they are what is searched)
-            for path in Path(place).rglob("*")
-            if _is_new(path, self.began) and not path.is_relative_to(self.trace.parent.parent)
-        )
+        new = (path for path in _files(PLACES, but=self.trace.parent.parent) if _is_new(path, self.began))
         found = [
             *self.hits,
             *self.sweep.look_at_files("execve trace", [self.trace]),
@@ -74,6 +70,16 @@ class Controller:
         ]
         self.hits = []
         return found
+
+
+def _files(places: Iterable[str], *, but: Path) -> Iterator[Path]:
+    """Walk directories that others write to at the same time: what goes away meanwhile is passed over."""
+    for place in places:
+        for directory, names, files in os.walk(place):
+            if Path(directory) == but:
+                names.clear()
+                continue
+            yield from (Path(directory, name) for name in files)
 
 
 def _is_contained(entry: Path) -> bool:
