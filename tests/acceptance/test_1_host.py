@@ -47,7 +47,7 @@ def test_docker_runs_and_starts_at_boot(host: Host) -> None:
 
 
 def test_the_checkout_is_the_release_s_commit(stack: Subject, host: Host) -> None:
-    at = f"git -c safe.directory={stack.target.directory} -C {stack.target.directory}"
+    at = f"git --no-optional-locks -c safe.directory={stack.target.directory} -C {stack.target.directory}"
     found = host.check_output(f"{at} rev-parse HEAD")
     assert found == stack.target.release["commit"], f"the checkout is at {found}"
     modified = host.check_output(f"{at} status --porcelain --untracked-files=no")
