@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PUBLIC = "127.202.10.1"
-WITHIN_S = 12
+WITHIN_S = 8
 RULES = hardening.FIREWALL[0].path
 UNDO = [
     ["sh", "-c", f"grep -q 'table inet greenroom' {RULES} && nft -f {RULES}"],
