@@ -206,3 +206,14 @@ def test_user_data_and_keys_are_secret_inputs(run: Any) -> None:
     for each in cloud.registered.values():
         if each.typ != "digitalocean:index/droplet:Droplet":
             assert "USERDATA-CANARY" not in json.dumps(each.inputs, default=str)
+
+
+def test_hardening_is_declared_with_its_packages_and_can_be_left_out(run: Any) -> None:
+    cloud, _ = run("local", config_of("local", hardening={"exempt": ["203.0.113.0/24"], "confirmWithinSeconds": 30}))
+    (found,) = by_kind(cloud)["Hardening"]
+    assert (found.inputs["exempt"], found.inputs["confirm_within_s"]) == (["203.0.113.0/24"], 30)
+    assert "nftables" in by_kind(cloud)["Baseline"][0].inputs["packages"]
+
+    without, _ = run("local", config_of("local", hardening={"enabled": False}))
+    assert "Hardening" not in by_kind(without)
+    assert "usbguard" not in by_kind(without)["Baseline"][0].inputs["packages"]

@@ -162,7 +162,7 @@ def _run(argv: list[str], code: str) -> None:
     began = time.monotonic()
     finished = run(argv, timeout_s=30.0)
     if finished.exit_status:
-        evidence = f"{finished.printed}\nundone at once, {time.monotonic() - began:.1f} s later; nothing was changed"
+        evidence = f"{finished.printed}\nundone at once, {time.monotonic() - began:.1f} s later"
         raise ActFailure(code, shlex.join(argv), finished.exit_status, evidence, "")
 
 
