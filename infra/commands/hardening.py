@@ -13,6 +13,7 @@ __all__ = [
     "FIREWALL",
     "HIDDEN",
     "PACKAGES",
+    "PAM",
     "TABLE",
     "TIGHT",
     "TIMERS",
@@ -71,7 +72,7 @@ FILES = (
     File("/etc/security/pwquality.conf.d/greenroom.conf", "pwquality.conf"),
     File("/etc/sudoers.d/greenroom", "sudoers", "0440"),
     File("/etc/systemd/coredump.conf.d/greenroom.conf", "coredump.conf"),
-    File("/etc/systemd/journald.conf.d/greenroom-hardening.conf", "journald.conf"),
+    File("/etc/systemd/journald.conf.d/zz-greenroom.conf", "journald.conf"),
     File("/etc/systemd/system/docker-.scope.d/greenroom.conf", "scope.conf"),
     File("/etc/systemd/system/greenroom-aide.service", "aide.service"),
     File("/etc/systemd/system/greenroom-aide.timer", "aide.timer"),
@@ -103,8 +104,18 @@ DEFS = {
     "PASS_MIN_DAYS": "1",
     "PASS_WARN_AGE": "7",
 }
-_DAEMON: dict[str, Any] = {"live-restore": True}
-"""Containers outlive their daemon: an update or a crash of dockerd takes no service down."""
+PAM = "/usr/share/pam-configs/unix"
+"""Where Debian's `pam-auth-update` takes the words for pam_unix from."""
+_DAEMON: dict[str, Any] = {
+    # Containers outlive their daemon: an update or a crash of dockerd takes no service down.
+    "live-restore": True,
+    # The engine reads the rest when it starts. It is in a droplet's user data too, so that the first start has it.
+    "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 8192, "Hard": 16384}},
+    "icc": False,
+    "log-driver": "json-file",
+    "log-opts": {"max-file": "3", "max-size": "10m"},
+    "no-new-privileges": True,
+}
 _TEMPLATES = TEMPLATES / "hardening"
 
 

@@ -32,7 +32,7 @@ _FSTAB = "/etc/fstab"
 _NFTABLES = "nftables.service"
 _RULES = hardening.FIREWALL[0].path
 _RELOADS = {
-    "/etc/systemd/journald.conf.d/greenroom-hardening.conf": ["systemctl", "restart", "systemd-journald"],
+    "/etc/systemd/journald.conf.d/zz-greenroom.conf": ["systemctl", "restart", "systemd-journald"],
 }
 _UNDO_SSHD = ["sh", "-c", "systemctl reset-failed ssh; systemctl reload-or-restart ssh"]
 _NO_TABLE = f"nft 'add table {hardening.TABLE}; delete table {hardening.TABLE}'"
@@ -53,6 +53,7 @@ class HardeningProvider(HostProvider):
             **{path: {"kind": "file", "path": path} for path in paths},
             sshd.PATH: {"kind": "file", "path": sshd.PATH, "content": True},
             _DAEMON: {"kind": "file", "path": _DAEMON, "content": True},
+            hardening.PAM: {"kind": "file", "path": hardening.PAM, "content": True},
             "daemon": {"kind": "live_restore"},
             "sshd": {"kind": "sshd", "user": "root", "names": list(sshd.EFFECTIVE)},
             "firewall": {"kind": "firewall", "path": _RULES, "table": hardening.TABLE},
@@ -72,6 +73,7 @@ class HardeningProvider(HostProvider):
             *_permissions(facts),
             *_defs(facts),
             *_kernel(facts),
+            *_passwords(facts),
             *_processes(facts),
             *_timers(facts),
             *_docker(facts),
@@ -191,6 +193,16 @@ def _kernel(facts: dict[str, Any]) -> list[acts.Act]:
     return [hardening.sysctl(f"the kernel has another {', '.join(values)}", values)] if values else []
 
 
+def _passwords(facts: dict[str, Any]) -> list[acts.Act]:
+    if "nullok" not in str(facts[hardening.PAM].get("content", "")):
+        return []
+    why = "an empty password would open an account"
+    return [
+        acts.run(why, ["sed", "-i", "s/ nullok//", hardening.PAM]),
+        acts.run(why, ["pam-auth-update", "--package"], code="PAM_FAILED", env={"DEBIAN_FRONTEND": "noninteractive"}),
+    ]
+
+
 def _processes(facts: dict[str, Any]) -> list[acts.Act]:
     why = "accounts see the processes of others"
     steps: list[acts.Act] = []
@@ -219,7 +231,7 @@ def _docker(facts: dict[str, Any]) -> list[acts.Act]:
     on_disk, daemon = text == found, facts["daemon"]
     if on_disk and daemon["live_restore"] is not False:
         return []
-    why = "containers would go down with the Docker daemon"
+    why = f"{_DAEMON} differs" if daemon["live_restore"] else "containers would go down with the Docker daemon"
     steps: list[acts.Act] = []
     if not on_disk:
         # With the options of the command line: a key that stands in both places stops dockerd for good.

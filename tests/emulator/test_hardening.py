@@ -48,6 +48,7 @@ DRIFTS = [
     ("mount -o remount,hidepid=off /proc", "accounts see the processes of others"),
     ("systemctl mask --now apt-daily-upgrade.timer", "apt-daily-upgrade.timer is masked"),
     ("echo '{}' >/etc/docker/daemon.json; systemctl reload docker", "containers would go down with the Docker daemon"),
+    ("sed -i 's/pam_unix.so/& nullok/' /usr/share/pam-configs/unix", "an empty password would open an account"),
     ("rm /etc/apt/apt.conf.d/52greenroom", "52greenroom is missing"),
 ]
 
