@@ -1,6 +1,6 @@
 """The whole command line under watch: a hundred canary secrets of the stack file, every execve traced, all swept.
 
-Not among the tests that run by default: `.venv/bin/pytest tests/secrets` (about five minutes, needs root, strace and a
+Not among the tests that run by default: `.venv/bin/pytest tests/secrets` (about three minutes, needs root, strace and a
 Docker engine). What happens on a droplet is swept in `tests/emulator/test_secret_sweep.py`; here it is what happens on
 the controller: up, list, check, outputs, status, verify, a failed step, a rollback, a rotation, refresh and destroy.
 """
