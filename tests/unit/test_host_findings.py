@@ -69,7 +69,7 @@ HOST = {
     "packages": {"git": "2"},
     "units": {"docker.service": UNIT},
     "user": {"exists": True, "shell": "/bin/bash", "groups": ["docker"]},
-    "home": HOME,
+    "home": {**HOME, "mode": "0750"},
     "keys": {**FILE, "content": "ssh-ed25519 A\n"},
     "state": {**HOME, "owner": "root"},
     "key": {**FILE, "owner": "root"},
