@@ -14,6 +14,7 @@ from infra.cli.facts import require_stack
 from infra.cli.options import with_session
 from infra.cli.progress import Progress
 from infra.cli.render import changed_steps, table
+from infra.cli.runs import UNEXPECTED, converge
 from infra.errors import ConfigurationError, GreenroomError, Problem
 from infra.ops.adoption import adopt, offered
 from infra.ops.drift import LAYERS, Drift, in_program, in_state, in_world, ordered
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from infra.cli.session import Session
     from localcloud.engine import Result
 
-UNEXPECTED = 7
 SHOWN = 60
 
 
@@ -111,8 +111,6 @@ def _run(session: Session, verb: str) -> Result:
 
 def _revert(session: Session, findings: Sequence[Drift]) -> int:
     """Make it as declared. A droplet that was changed boots anew: what is on it is waited for before the proof."""
-    from infra.cli.stack import converge  # noqa: PLC0415 - only here
-
     session.console.say(f"{session.stack}: reverting")
     if any(each.type == "Droplet" for each in findings):
         code = converge(session, refresh=True, skip_verify=True, quiet=True)
