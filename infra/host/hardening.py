@@ -54,7 +54,7 @@ class HardeningProvider(HostProvider):
             sshd.PATH: {"kind": "file", "path": sshd.PATH, "content": True},
             _DAEMON: {"kind": "file", "path": _DAEMON, "content": True},
             hardening.PAM: {"kind": "file", "path": hardening.PAM, "content": True},
-            "daemon": {"kind": "live_restore"},
+            "daemon": {"kind": "daemon"},
             "sshd": {"kind": "sshd", "user": "root", "names": list(sshd.EFFECTIVE)},
             "firewall": {"kind": "firewall", "path": _RULES, "table": hardening.TABLE},
             "kernel": {"kind": "kernel", "names": list(kernel.PARAMETERS)},
@@ -230,7 +230,7 @@ def _docker(facts: dict[str, Any]) -> list[acts.Act]:
     text = hardening.daemon_json(found)
     on_disk, daemon = text == found, facts["daemon"]
     if on_disk and daemon["live_restore"] is not False:
-        return []
+        return _chains(daemon)
     why = f"{_DAEMON} differs" if daemon["live_restore"] else "containers would go down with the Docker daemon"
     steps: list[acts.Act] = []
     if not on_disk:
@@ -242,7 +242,16 @@ def _docker(facts: dict[str, Any]) -> list[acts.Act]:
             acts.run(why, ["sh", "-c", check], code="DOCKER_CONFIG_REFUSED", hint=f"cat {_NEXT}"),
             acts.run(why, ["mv", "-fT", _NEXT, _DAEMON]),
         ]
-    return [*steps, acts.run(why, ["systemctl", "reload", "docker"], say="docker reads its configuration again")]
+    reload = acts.run(why, ["systemctl", "reload", "docker"], say="docker reads its configuration again")
+    return [*steps, reload, *_chains(daemon)]
+
+
+def _chains(daemon: dict[str, Any]) -> list[acts.Act]:
+    """Have Docker make its chains again where somebody flushed them; containers outlive that."""
+    if daemon["chains"] is not False:
+        return []
+    why = "Docker's packet filter chains are gone"
+    return [acts.run(why, ["systemctl", "restart", "docker"], say="docker makes its chains again", code="UNIT_FAILED")]
 
 
 def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:

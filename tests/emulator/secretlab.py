@@ -13,7 +13,11 @@ ROLE = {"secret": "DB_PASSWORD", "service": "db", "role": "keeper", "name": "boo
 COMPOSE = """
 x-app: &app {image: "hello-app:${IMAGE_TAG:?is not set}", build: ., init: true, restart: always}
 services:
-  cache: {image: "redis:7-alpine", init: true, restart: always}
+  cache:
+    image: redis:7-alpine
+    init: true
+    restart: always
+    healthcheck: {test: [CMD, redis-cli, ping], interval: 10s, start_period: 30s, start_interval: 300ms}
   db:
     image: postgres:15-alpine
     restart: always

@@ -38,6 +38,7 @@ DRIFTS = [
     ("echo PasswordAuthentication yes >/etc/ssh/sshd_config.d/00-a.conf", "sshd has PasswordAuthentication yes"),
     ("printf 'Match User root\\n MaxAuthTries 9\\n' >/etc/ssh/sshd_config.d/00-a.conf", "sshd has MaxAuthTries 9"),
     ("nft flush ruleset", "the firewall is not loaded"),
+    ("nft flush ruleset", "Docker's packet filter chains are gone"),
     ("nft add rule inet greenroom input tcp dport 8099 accept", "the firewall differs: + tcp dport 8099 accept"),
     ("echo '# edited' >>/etc/nftables.conf", "/etc/nftables.conf has another content"),
     ("systemctl disable nftables", "the firewall does not start at boot"),
@@ -47,7 +48,7 @@ DRIFTS = [
     ("chage --maxdays 30 deploy", "deploy has no password"),
     ("mount -o remount,hidepid=off /proc", "accounts see the processes of others"),
     ("systemctl mask --now apt-daily-upgrade.timer", "apt-daily-upgrade.timer is masked"),
-    ("echo '{}' >/etc/docker/daemon.json; systemctl reload docker", "containers would go down with the Docker daemon"),
+    ("echo '{}' >/etc/docker/daemon.json; systemctl reload docker", "/etc/docker/daemon.json differs"),
     ("sed -i 's/pam_unix.so/& nullok/' /usr/share/pam-configs/unix", "an empty password would open an account"),
     ("rm /etc/apt/apt.conf.d/52greenroom", "52greenroom is missing"),
 ]

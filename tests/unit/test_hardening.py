@@ -39,7 +39,7 @@ def settled() -> dict[str, Any]:
         sshd.PATH: on_disk(config, "0600"),
         "/etc/docker/daemon.json": on_disk(hardening.daemon_json(""), "0644"),
         hardening.PAM: on_disk("pam_unix.so try_first_pass\n", "0644"),
-        "daemon": {"live_restore": True},
+        "daemon": {"live_restore": True, "chains": True},
         "sshd": {"version": [10, 0], "kex": KEX, "controller": "203.0.113.9", "effective": effective},
         "firewall": {"loaded": True, "differs": []},
         "kernel": {"container": False, "values": dict(kernel.PARAMETERS)},
@@ -77,7 +77,8 @@ def test_another_controller_is_no_difference_but_becomes_exempt_with_the_next_ch
     [
         ("/etc/issue", {"exists": False}, "/etc/issue is missing"),
         ("/etc/crontab", {"exists": True, "mode": "0644", "owner": "root"}, "/etc/crontab is root's with mode 0644"),
-        ("daemon", {"live_restore": False}, "containers would go down with the Docker daemon"),
+        ("daemon", {"live_restore": True, "chains": False}, "Docker's packet filter chains are gone"),
+        ("daemon", {"live_restore": False, "chains": True}, "containers would go down with the Docker daemon"),
         (hardening.PAM, {"content": "pam_unix.so nullok\n"}, "an empty password would open an account"),
         ("/etc/docker/daemon.json", {"content": '{"live-restore": true}'}, "daemon.json differs"),
         ("firewall", {"loaded": True, "differs": ["+accept"]}, "the firewall differs: +accept"),

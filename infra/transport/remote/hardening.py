@@ -4,12 +4,12 @@ from __future__ import annotations
 
 __all__ = [
     "ages_fact",
+    "daemon_fact",
     "defs_act",
     "defs_fact",
     "files_act",
     "firewall_fact",
     "kernel_fact",
-    "live_restore_fact",
     "sshd_fact",
     "sysctl_act",
 ]
@@ -100,13 +100,15 @@ def sysctl_act(act: dict[str, Any], report: Reporter) -> None:
             raise ActFailure("SYSCTL_REFUSED", f"sysctl -w {name}={value}", error.errno, str(error)) from error
 
 
-def live_restore_fact(probe: dict[str, Any]) -> dict[str, bool | None]:
-    """Tell whether containers outlive the daemon that runs now; null where none does."""
+def daemon_fact(probe: dict[str, Any]) -> dict[str, bool | None]:
+    """Tell whether containers outlive the daemon that runs now, and whether its chains stand; null where none runs."""
     del probe
     try:
-        return {"live_restore": bool(Engine().get("/info")["LiveRestoreEnabled"])}
+        outlive = bool(Engine().get("/info")["LiveRestoreEnabled"])
     except EngineRefusal:
-        return {"live_restore": None}
+        return {"live_restore": None, "chains": None}
+    chains = run(["iptables", "-w", "10", "-t", "nat", "-n", "-L", "DOCKER"])
+    return {"live_restore": outlive, "chains": chains.exit_status == 0}
 
 
 def ages_fact(probe: dict[str, Any]) -> dict[str, list[str]]:

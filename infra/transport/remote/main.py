@@ -24,12 +24,12 @@ from infra.transport.remote.files import directory_act, file_fact, remove_act, w
 from infra.transport.remote.gather import gather, remember_act
 from infra.transport.remote.hardening import (
     ages_fact,
+    daemon_fact,
     defs_act,
     defs_fact,
     files_act,
     firewall_fact,
     kernel_fact,
-    live_restore_fact,
     sshd_fact,
     sysctl_act,
 )
@@ -82,6 +82,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "checkout": checkout_fact,
     "command": _command_fact,
     "containers": containers_fact,
+    "daemon": daemon_fact,
     "database_passwords": database_passwords_fact,
     "defs": defs_fact,
     "exec": exec_fact,
@@ -93,7 +94,6 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "http": http_fact,
     "images": images_fact,
     "kernel": kernel_fact,
-    "live_restore": live_restore_fact,
     "model": model_fact,
     "mount": mount_fact,
     "packages": packages_fact,
