@@ -22,6 +22,8 @@ PROVIDERS = {"digitalocean": [sys.executable, "-m", "localcloud.provider"]}
 """Used where the official plugin is not installed."""
 PRELOAD = ("infra.settings", "infra.cloud", "infra.deployment")
 """What the program takes longest to import; none of it looks at the stack."""
+PRELOAD_TO_READ = ("infra.host", "infra.transport.worker", "fabric")
+"""What the host resources need to look at a host."""
 
 
 class EmbeddedDriver:
@@ -46,6 +48,7 @@ class EmbeddedDriver:
             environment=environment,
             on_event=on_event,
             preload=PRELOAD,
+            preload_to_read=PRELOAD_TO_READ,
         )
         self._known: list[ResourceState] | None = None
 

@@ -27,8 +27,8 @@ class Engine:
     executables, which get the engine's address as their last argument and print their port; an official plugin
     installed under `$PULUMI_HOME/plugins` goes before them. `environment` is the whole environment of program and
     plugins. `preload` names modules of the program that may be imported before its configuration is known, while the
-    stack's key is derived; without it the SDKs that the last run used are. Events are delivered one at a time, on
-    whatever thread makes them.
+    stack's key is derived; without it the SDKs that the last run used are. `preload_to_read` names what providers need
+    when the program does not run. Events are delivered one at a time, on whatever thread makes them.
 
         engine = Engine(root, "dev", backend=home, passphrase="...", providers={}, environment={}, on_event=print)
         result = engine.up()
@@ -47,6 +47,7 @@ class Engine:
         python: str = sys.executable,
         parallel: int = DEFAULT_PARALLEL,
         preload: Sequence[str] = (),
+        preload_to_read: Sequence[str] = (),
     ) -> None:
         self._root = Path(root)
         self._stack_name = stack
@@ -58,6 +59,7 @@ class Engine:
         self._python = python
         self._parallel = parallel
         self._preload = preload
+        self._preload_to_read = preload_to_read
         self._session: Session | None = None
 
     def preview(self) -> Result:
@@ -98,6 +100,7 @@ class Engine:
             python=self._python,
             parallel=self._parallel,
             preload=self._preload,
+            preload_to_read=self._preload_to_read,
             **options,
         )
         return self._session.execute()

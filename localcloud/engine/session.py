@@ -37,11 +37,13 @@ class Session:
         python: str,
         parallel: int,
         preload: Sequence[str] = (),
+        preload_to_read: Sequence[str] = (),
         forget_pending_creates: bool = False,
         looks_only: bool = False,
         refresh_first: bool = False,
     ) -> None:
         self._preload = preload
+        self._preload_to_read = preload_to_read
         self._looks_only = looks_only
         self._refresh_first = refresh_first
         self._forget_pending_creates = forget_pending_creates
@@ -82,6 +84,8 @@ class Session:
             used = used_providers(document, self._stack.file) if document else []
             if runs_program:
                 starter.launcher().prepare(self._preload or sdk_modules(package for package, _, _ in used))
+            else:
+                starter.launcher().prepare(self._preload_to_read)
             starter.speculate(used)
             from localcloud.engine.conduct import Conductor  # noqa: PLC0415 - see the module's docstring
 
