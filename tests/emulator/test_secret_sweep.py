@@ -168,9 +168,16 @@ def wish_with(sweep: Sweep, commit: str) -> Wish:
     return wish
 
 
-def test_no_canary_is_anywhere_but_in_its_place(
+def test_canaries_stay_in_their_place_planted_ones_are_found_and_after_the_removal_nothing_is_left(
     watched: Watched, sweep: Sweep, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """One test of three parts, for they build on one another and tests run in any order."""
+    no_canary_is_anywhere_but_in_its_place(watched, sweep, capfd)
+    a_leak_planted_in_each_kind_of_place_is_found(watched)
+    after_everything_is_removed_nothing_is_left(watched, sweep)
+
+
+def no_canary_is_anywhere_but_in_its_place(watched: Watched, sweep: Sweep, capfd: pytest.CaptureFixture[str]) -> None:
     lab, told = watched.lab, []
     files = {"docker-compose_yml": READS_ALL, "_env_template": TEMPLATE}
     older = lab.commit(**files)
@@ -229,7 +236,7 @@ PLANTED = {
 }
 
 
-def test_a_leak_planted_in_each_kind_of_place_is_found(watched: Watched) -> None:
+def a_leak_planted_in_each_kind_of_place_is_found(watched: Watched) -> None:
     """Each leak has a canary of its own, with an alphabet that the planting scripts need not quote."""
     plain = canaries(len(PLANTED), seed=7, alphabet="abcdefghijkmnpqrstuvwxyz23456789")
     watched.sweep = Sweep(plain)
@@ -265,7 +272,7 @@ def test_a_leak_planted_in_each_kind_of_place_is_found(watched: Watched) -> None
     assert packed
 
 
-def test_after_everything_is_removed_nothing_is_left(watched: Watched, sweep: Sweep) -> None:
+def after_everything_is_removed_nothing_is_left(watched: Watched, sweep: Sweep) -> None:
     watched.lab.shell("docker rm -f leak1 leak2 leak5; docker network rm leak6; docker rmi leak3 leak4 hello-app:leak")
     watched.sweep = sweep
     watched.lab.destroy()

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from infra.cli.embedded import PRELOAD_TO_READ
 from localcloud.engine import Engine
 from localcloud.engine.events import Diagnostic, Event
 
@@ -29,6 +30,7 @@ def main(verb: str, directory: Path) -> int:
         environment={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
         on_event=told,
         preload=("infra.host",),
+        preload_to_read=PRELOAD_TO_READ,
     )
     result = engine.refresh() if verb == "refresh" else engine.up(refresh=verb == "up-refresh")
     differing = [step.name for step in result.steps if step.diff and step.op != "create"]
