@@ -34,6 +34,7 @@ FACTS = {
     "mount": "volume",
     "packages": "system",
     "pending": "confirm",
+    "schema": "schema",
     "sshd": "hardening",
     "stack": "stack",
     "units": "system",
