@@ -12,11 +12,17 @@ import time
 import urllib.parse
 from typing import Any
 
-from infra.transport.remote.report import EngineRefusal
-
 _SOCKET = "/run/docker.sock"
 _NOT_FOUND = 404
 _FIRST_ERROR = 400
+
+
+class EngineRefusal(Exception):  # noqa: N818 (becomes an ActFailure where it matters)
+    """The engine answered with an error status, or not at all (status 0)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"Docker engine: {status}: {message}")
+        self.status = status
 
 
 class _Connection(http.client.HTTPConnection):

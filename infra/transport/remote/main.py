@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from infra.transport.remote import verbs
 from infra.transport.remote.jobs import Jobs
 from infra.transport.remote.processes import stop_all
-from infra.transport.remote.report import ActFailure, EngineRefusal, Redactor, Reporter, speak
+from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,10 +46,14 @@ def _act(act: dict[str, Any], report: Reporter) -> None:
     what = act.get("say") or act["do"]
     try:
         verbs.act(act, report)
-    except EngineRefusal as refusal:
-        raise ActFailure("DOCKER_REFUSED", what, refusal.status, str(refusal), "systemctl status docker") from refusal
     except (OSError, KeyError) as error:
         raise ActFailure("ACT_FAILED", what, None, f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        from infra.transport.remote.engine import EngineRefusal  # noqa: PLC0415 (only what spoke with it has it loaded)
+
+        if not isinstance(error, EngineRefusal):
+            raise
+        raise ActFailure("DOCKER_REFUSED", what, error.status, str(error), "systemctl status docker") from error
 
 
 class _hold:  # noqa: N801 (reads as a verb where it is used)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ActFailure", "EngineRefusal", "Redactor", "Reporter", "speak"]
+__all__ = ["ActFailure", "Redactor", "Reporter", "speak"]
 
 import json
 import os
@@ -30,14 +30,6 @@ class ActFailure(Exception):  # noqa: N818 (an outcome on the wire; the controll
         self.exit_status = exit_status
         self.evidence = evidence
         self.hint = hint
-
-
-class EngineRefusal(Exception):  # noqa: N818 (becomes an ActFailure where it matters)
-    """The Docker engine answered with an error status, or not at all (status 0)."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"Docker engine: {status}: {message}")
-        self.status = status
 
 
 class Redactor:
