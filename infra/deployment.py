@@ -102,8 +102,7 @@ def _template(settings: Settings) -> dict[str, Any] | None:
 
 def _databases(settings: Settings) -> list[dict[str, Any]]:
     """Give the roles whose passwords are secrets, their names filled in from the environment."""
-    plain = {name: text_of(value) for name, value in settings.environment.items() if not names_in(text_of(value))}
-    known = {**plain, "DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
+    known = _plain(settings)
     return [
         {
             "secret": secret,
@@ -115,6 +114,22 @@ def _databases(settings: Settings) -> list[dict[str, Any]]:
         for secret, each in sorted(settings.secrets.items())
         if each.database
     ]
+
+
+def _version(settings: Settings) -> dict[str, str] | None:
+    """Give the table that keeps the schema's revision, likewise."""
+    table = settings.workload.migrations.version if settings.workload.migrations else None
+    if table is None:
+        return None
+    known = _plain(settings)
+    names = {"role": substitute(table.role, known), "name": substitute(table.name, known)}
+    return {"service": table.service, **names, "table": table.table}
+
+
+def _plain(settings: Settings) -> dict[str, str]:
+    """Give the values that names of roles and databases may refer to: those that refer to no others."""
+    plain = {name: text_of(value) for name, value in settings.environment.items() if not names_in(text_of(value))}
+    return {**plain, "DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
 
 
 class Host(pulumi.ComponentResource):
@@ -294,6 +309,7 @@ class Release(pulumi.ComponentResource):
             current=list(migrations.current),
             commit=self.commit,
             environment=env.digest,
+            version=_version(self.settings),
             opts=self._below(self.host.volume, images),
         )
 

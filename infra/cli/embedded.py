@@ -22,7 +22,7 @@ PROVIDERS = {"digitalocean": [sys.executable, "-m", "localcloud.provider"]}
 """Used where the official plugin is not installed."""
 PRELOAD = ("infra.settings", "infra.cloud", "infra.deployment")
 """What the program takes longest to import; none of it looks at the stack."""
-PRELOAD_TO_READ = ("infra.host", "infra.transport.worker", "fabric")
+PRELOAD_TO_READ = ("infra.host", "infra.transport.worker", "infra.transport.link", "fabric")
 """What the host resources need to look at a host."""
 
 

@@ -53,7 +53,11 @@ class MigrationsProvider(HostProvider):
             return {**question, **compose.password_probes(spec["workload"])}
         options = ["--workdir", spec["workdir"]] if spec["workdir"] else []
         question = {"project": spec["workload"]["project"], "service": spec["service"]}
-        return {"current": {"kind": "exec", **question, "options": options, "argv": spec["current"]}}
+        command = {"kind": "exec", **question, "options": options, "argv": spec["current"]}
+        if not spec.get("version") or not spec.get("made_from"):
+            return {"current": command}
+        recorded = {**spec["made_from"], "revision": spec["revision"]}
+        return {"current": {**command, "kind": "schema", "version": spec["version"], "recorded": recorded}}
 
     def probes_after(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask nothing more: what the migrations printed tells where the schema stands."""
@@ -79,6 +83,8 @@ class MigrationsProvider(HostProvider):
         """Return the revision; while the service is down, the one on record."""
         if "migration" not in facts:
             seen = facts["current"]
+            if seen.get("as_recorded"):
+                return {"revision": spec["revision"], "head": True}
             if seen["exit_status"] != 0:
                 return {}
             revision = parse_current(seen["stdout"])
@@ -95,11 +101,16 @@ class MigrationsProvider(HostProvider):
                 code="MIGRATION_INCOMPLETE",
                 hint=shlex.join(spec["current"]),
             )
-        return {"revision": revision.name, "head": True, "applied": parse_applied(printed)}
+        made_from = _made_from(spec, facts["stack"]) if spec.get("version") else {}
+        return {"revision": revision.name, "head": True, "applied": parse_applied(printed), **made_from}
 
 
 class Migrations(Resource, module="greenroom", name="Migrations"):
-    """alembic (or what prints like it) run to the head, in the declared service's image and its environment."""
+    """alembic (or what prints like it) run to the head, in the declared service's image and its environment.
+
+    `version` tells where PostgreSQL keeps the revision: service, role, name (of the database), table. A look then reads
+    it there, and starts `current` only where something is not as recorded; see `infra.transport.remote.schema`.
+    """
 
     revision: Output[str]
     head: Output[bool]
@@ -117,6 +128,7 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
         commit: Input[str],
         environment: Input[str],
         workdir: str = "",
+        version: Mapping[str, str] | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -128,9 +140,17 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
             "workdir": workdir,
             "commit": commit,
             "environment": environment,
-            **dict.fromkeys(("revision", "head", "applied", "before")),
+            "version": dict(version) if version else None,
+            **dict.fromkeys(("revision", "head", "applied", "before", "made_from")),
         }
         super().__init__(MigrationsProvider(), name, props, opts)
+
+
+def _made_from(spec: dict[str, Any], stack: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells a container that can be believed to have the code that told the head: image, configuration."""
+    service = stack["services"][spec["service"]]
+    image = stack["images"].get(service["image"], "")
+    return {"made_from": {"image": image, "config": service["config"]}} if image else {}
 
 
 def _migrate(spec: dict[str, Any]) -> acts.Act:
@@ -152,6 +172,8 @@ def _migrate(spec: dict[str, Any]) -> acts.Act:
 
 def _drift(spec: dict[str, Any], seen: dict[str, Any]) -> list[Finding]:
     wanted = str(spec["revision"])
+    if seen.get("as_recorded"):
+        return []
     if seen["exit_status"] != 0:
         what = f"where the schema stands is unknown: service {spec['service']} can't tell"
         status = int(seen["exit_status"])

@@ -29,6 +29,7 @@ _RULES: dict[str, tuple[re.Pattern[str], str]] = {
     "email": (re.compile(r"([^\s@{}]+@[^\s@{}]+)?\Z"), "an e-mail address"),
     "project": (re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z"), "a compose project name"),
     "volume": (re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z"), "a volume name"),
+    "table": (re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?\Z"), "a table's name, in lower case"),
     "service": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z"), "a compose service name"),
 }
 
@@ -58,6 +59,10 @@ def _workload(value: Any) -> Iterator[tuple[str, str]]:
     yield from ((f"workload.{name}", reason) for name, reason in problems_of(inner))
 
 
+def _version(value: Any) -> Iterator[tuple[str, str]]:
+    yield from ((f"version.{name}", reason) for name, reason in problems_of(value))
+
+
 def _routes(value: Any) -> Iterator[tuple[str, str]]:
     for route in value:
         path, port = route["path"], route["port"]
@@ -67,7 +72,11 @@ def _routes(value: Any) -> Iterator[tuple[str, str]]:
             yield "routes", f"{port!r} is not a port"
 
 
-_NESTED: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {"workload": _workload, "routes": _routes}
+_NESTED: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
+    "workload": _workload,
+    "routes": _routes,
+    "version": _version,
+}
 
 
 def _walk(value: Any) -> Iterator[Any]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from infra.secret.shelf import Bundle, Refusal, Shelf
-from infra.secret.sources import Secret, SecretError
+from infra.secret.shelf import Bundle, Refusal
+from infra.secret.shelved import ShelvedSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,27 +47,13 @@ class AwsPlace:
     key: str | None = None
 
 
-class AwsSource:
+class AwsSource(ShelvedSource[AwsPlace]):
     """The secrets of one stack that lie in AWS Secrets Manager."""
-
-    def __init__(self, places: Mapping[str, AwsPlace]) -> None:
-        self._places = places
-        self._shelf = Shelf(self._fetch)
 
     @property
     def where(self) -> str:
         """Name the source."""
         return "AWS Secrets Manager"
-
-    def read(self, name: str) -> Secret | None:
-        """Return the secret; SecretError when AWS does not give it."""
-        place = self._places[name]
-        try:
-            bundle = self._shelf.get(place.id)
-            text = _pick(bundle, place)
-        except Refusal as refusal:
-            raise SecretError(name, self.where, refusal.reason, refusal.why, hint=refusal.hint) from refusal
-        return Secret(text, bundle.changed)
 
     def advice(self, name: str) -> str:
         """Name the command that puts a new value there, read from a file that only its owner sees."""
@@ -85,13 +71,16 @@ class AwsSource:
         region = os.environ.get("AWS_REGION")  # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and CI this one
         return cast("Any", boto3).session.Session(region_name=region).client("secretsmanager", config=config)
 
-    def _fetch(self, place: str) -> Bundle:
+    def _bundle_of(self, place: AwsPlace) -> str:
+        return place.id
+
+    def _fetch(self, bundle: str) -> Bundle:
         from botocore import exceptions  # noqa: PLC0415
 
         try:
-            answer = self._client.get_secret_value(SecretId=place)
+            answer = self._client.get_secret_value(SecretId=bundle)
         except exceptions.ClientError as error:
-            raise _refused(place, error.response) from error
+            raise _refused(bundle, error.response) from error
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
             raise Refusal("NO_CREDENTIALS", "no AWS credentials in the environment", "aws configure sso") from error
         except (exceptions.TokenRetrievalError, exceptions.SSOError) as error:
@@ -100,8 +89,17 @@ class AwsSource:
             raise Refusal("NOT_CONFIGURED", "no AWS region is set", "export AWS_REGION=eu-central-1") from error
         except exceptions.BotoCoreError as error:
             why = f"no answer from AWS after {ATTEMPTS} tries ({type(error).__name__})"
-            raise Refusal("UNREACHABLE", why, _try(place)) from error
-        return _bundle(place, answer)
+            raise Refusal("UNREACHABLE", why, _try(bundle)) from error
+        return _bundle(bundle, answer)
+
+    def _pick(self, bundle: Bundle, place: AwsPlace) -> str:
+        value = bundle.texts.get(place.key or WHOLE)
+        if value is None:
+            keys = ", ".join(sorted(key for key in bundle.texts if key)) or "none: it is no JSON object"
+            raise Refusal("NO_SUCH_KEY", f"{place.id} has no key {place.key}; it has {keys}", _try(place.id))
+        if not isinstance(value, str):
+            raise Refusal("NO_TEXT", f"the key {place.key} of {place.id} is no text", _try(place.id))
+        return value
 
 
 def _refused(place: str, response: Any) -> Refusal:
@@ -126,13 +124,3 @@ def _bundle(place: str, answer: Mapping[str, Any]) -> Bundle:
         parsed = None
     keys = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
     return Bundle({**keys, WHOLE: text}, answer.get("CreatedDate"))
-
-
-def _pick(bundle: Bundle, place: AwsPlace) -> str:
-    value = bundle.texts.get(place.key or WHOLE)
-    if value is None:
-        keys = ", ".join(sorted(key for key in bundle.texts if key)) or "none: it is no JSON object"
-        raise Refusal("NO_SUCH_KEY", f"{place.id} has no key {place.key}; it has {keys}", _try(place.id))
-    if not isinstance(value, str):
-        raise Refusal("NO_TEXT", f"the key {place.key} of {place.id} is no text", _try(place.id))
-    return value

@@ -14,8 +14,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from infra.secret.shelf import Bundle, Refusal, Shelf
-from infra.secret.sources import Secret, SecretError
+from infra.secret.shelf import Bundle, Refusal
+from infra.secret.shelved import ShelvedSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,28 +33,17 @@ class VaultPlace:
     key: str
 
 
-class VaultSource:
+class VaultSource(ShelvedSource[VaultPlace]):
     """The secrets of one stack that lie in Vault."""
 
     def __init__(self, places: Mapping[str, VaultPlace], environment: Mapping[str, str] | None = None) -> None:
-        self._places = places
+        super().__init__(places)
         self._environment = os.environ if environment is None else environment
-        self._shelf = Shelf(self._fetch)
 
     @property
     def where(self) -> str:
         """Name the source and its address."""
         return f"Vault {self._environment.get('VAULT_ADDR', '')}".strip()
-
-    def read(self, name: str) -> Secret | None:
-        """Return the secret; SecretError when Vault does not give it."""
-        place = self._places[name]
-        try:
-            bundle = self._shelf.get(place.path)
-            text = _pick(bundle, place)
-        except Refusal as refusal:
-            raise SecretError(name, self.where, refusal.reason, refusal.why, hint=refusal.hint) from refusal
-        return Secret(text, bundle.changed)
 
     def advice(self, name: str) -> str:
         """Name the command that puts a new value there, from standard input."""
@@ -90,24 +79,37 @@ class VaultSource:
             raise Refusal("NO_CREDENTIALS", "no token and no AppRole in the environment", "vault login")
         return client
 
-    def _fetch(self, place: str) -> Bundle:
+    def _bundle_of(self, place: VaultPlace) -> str:
+        return place.path
+
+    def _fetch(self, bundle: str) -> Bundle:
         import requests  # noqa: PLC0415
         from hvac import exceptions  # noqa: PLC0415
 
-        mount, _, path = place.partition("/")
+        mount, _, path = bundle.partition("/")
         try:
             kv = self._client.secrets.kv.v2
             answer = kv.read_secret_version(path=path, mount_point=mount, raise_on_deleted_version=True)
         except exceptions.InvalidPath as error:
-            why = f"there is nothing at {place}, or its newest version is deleted"
-            raise Refusal("NOT_FOUND", why, f"vault kv metadata get {place}") from error
+            why = f"there is nothing at {bundle}, or its newest version is deleted"
+            raise Refusal("NOT_FOUND", why, f"vault kv metadata get {bundle}") from error
         except (exceptions.Forbidden, exceptions.Unauthorized, exceptions.InvalidRequest) as error:
-            raise self._denied(place) from error
+            raise self._denied(bundle) from error
         except (exceptions.VaultError, requests.RequestException) as error:
             why = f"no answer after {RETRIES + 1} tries ({type(error).__name__})"
             raise Refusal("UNREACHABLE", why, "vault status") from error
         data = answer["data"]
         return Bundle(data["data"], datetime.fromisoformat(data["metadata"]["created_time"]))
+
+    def _pick(self, bundle: Bundle, place: VaultPlace) -> str:
+        value = bundle.texts.get(place.key)
+        hint = f"vault kv metadata get {place.path}"
+        if value is None:
+            keys = ", ".join(sorted(bundle.texts)) or "none"
+            raise Refusal("NO_SUCH_KEY", f"{place.path} has no key {place.key}; it has {keys}", hint)
+        if not isinstance(value, str):
+            raise Refusal("NO_TEXT", f"the key {place.key} of {place.path} is no text", hint)
+        return value
 
     def _denied(self, place: str) -> Refusal:
         """Tell a token that is no good from one that may not read the path: Vault says `permission denied` to both."""
@@ -126,14 +128,3 @@ class VaultSource:
 def _api(place: str) -> str:
     mount, _, path = place.partition("/")
     return f"{mount}/data/{path}"
-
-
-def _pick(bundle: Bundle, place: VaultPlace) -> str:
-    value = bundle.texts.get(place.key)
-    hint = f"vault kv metadata get {place.path}"
-    if value is None:
-        keys = ", ".join(sorted(bundle.texts)) or "none"
-        raise Refusal("NO_SUCH_KEY", f"{place.path} has no key {place.key}; it has {keys}", hint)
-    if not isinstance(value, str):
-        raise Refusal("NO_TEXT", f"the key {place.key} of {place.path} is no text", hint)
-    return value

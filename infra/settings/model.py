@@ -20,6 +20,7 @@ __all__ = [
     "Route",
     "SecretSetting",
     "Settings",
+    "VersionTable",
     "VolumeSettings",
     "Waiver",
     "Workload",
@@ -145,12 +146,26 @@ class Hardening(Model):
     """Networks that sshd never penalises; none stands for the addresses that controllers came from."""
 
 
+class VersionTable(Model):
+    """Where a PostgreSQL that the workload runs itself keeps the schema's revision: asked there, a look is quick."""
+
+    service: ServiceName
+    """The compose service of the database."""
+    role: Word
+    """Who may read the table over the server's own socket; may refer to the environment, as `{{ POSTGRES_USER }}`."""
+    name: Word
+    """The database, likewise."""
+    table: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?$")] = "alembic_version"
+
+
 class Migrations(Model):
     """How the schema is brought up to date, and asked which revision it has."""
 
     service: ServiceName
     command: Annotated[tuple[Word, ...], Field(min_length=1)]
     current: Annotated[tuple[Word, ...], Field(min_length=1)]
+    version: VersionTable | None = None
+    """Where the revision is kept; null has `current` asked on every look, which starts the application."""
 
 
 class Directory(Model):

@@ -87,12 +87,17 @@ def check_templates(settings: Settings, where: Callable[[Path], str]) -> list[Pr
 
 def _check_roles(settings: Settings, where: Callable[[Path], str], plain: set[str]) -> list[Problem]:
     """Refuse roles and databases whose names refer to what is not plain."""
+    named: dict[tuple[str, ...], Any] = {
+        ("secrets", secret, "database"): setting.database for secret, setting in settings.secrets.items()
+    }
+    if settings.workload.migrations:
+        named["workload", "migrations", "version"] = settings.workload.migrations.version
     problems: list[Problem] = []
-    for secret, setting in settings.secrets.items():
-        for field in ("role", "name", "superuser") if setting.database else ():
-            text = getattr(setting.database, field) or ""
+    for place, names in named.items():
+        for field in ("role", "name", "superuser") if names else ():
+            text = getattr(names, field, None) or ""
             unknown = [name for name in names_in(text) if name not in plain]
             if unknown or _BRACES.search(_REFERENCE.sub("", text)):
-                key = ("secrets", secret, "database", field)
+                key = (*place, field)
                 problems.append(Problem(where(key), ".".join(key), repr(text), "a name, or {{ NAME }} of environment"))
     return problems

@@ -1,4 +1,4 @@
-"""One worker process at the far end of one link: its source is sent, then requests and events are a line each."""
+"""One worker process at the far end of one link: told what to become, then a line for each request and event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ __all__ = ["ConnectionCut", "Session"]
 import itertools
 import json
 import queue
-import shlex
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,13 @@ if TYPE_CHECKING:
 
     import paramiko
 
+    from infra.transport.code import Code
     from infra.transport.link import Link
 
     Event = dict[str, Any]
 
+_COMMAND = "exec python3 -I -S -c 'import sys; exec(eval(sys.stdin.readline()))'"
+"""What `ps` shows on the host; all else comes by standard input. `site` would find nothing, and take its time."""
 _SEND_TIMEOUT_S = 20.0
 _START_TIMEOUT_S = 20.0
 _CHUNK = 1 << 15
@@ -37,8 +39,9 @@ class ConnectionCut(Exception):  # noqa: N818 (an occurrence that the caller men
 class Session:
     """A conversation, shared by all threads. Whatever ends it ends every wait in it, with ConnectionCut."""
 
-    def __init__(self, link: Link, loader: str, source: bytes) -> None:
+    def __init__(self, link: Link, code: Code) -> None:
         self.link = link
+        self._code = code
         self._numbers = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[Event | None]] = {}
         self._lock = threading.Lock()
@@ -46,10 +49,10 @@ class Session:
         self._era = ""
         self._ended = ""
         self._exited = False
-        self._channel: paramiko.Channel = link.start(f"exec python3 -I -c {shlex.quote(loader)}")
+        self._channel: paramiko.Channel = link.start(_COMMAND)
         self._channel.settimeout(_SEND_TIMEOUT_S)
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
-        self._send(source)
+        self._send(code.first)
 
     @property
     def alive(self) -> bool:
@@ -107,9 +110,11 @@ class Session:
                 if event["event"] == "hello":
                     self._era = event["era"]
                     self._hello.set()
+                elif event["event"] == "code":
+                    self._send(self._code.rest)
                 elif answers := self._waiting.get(event["id"]):
                     answers.put(event)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, ConnectionCut) as error:
             why = f"{type(error).__name__}: {error}"
         with self._lock:
             self._ended = why or self._farewell()

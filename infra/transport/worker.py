@@ -1,7 +1,7 @@
-"""Calls on the worker at the far end: its source is sent once a connection, then each request is one line each way.
+"""Calls on the worker at the far end: its code is there or is sent once, then each request is one line each way.
 
 A request performs acts in order and gathers facts afterwards, so a resource asks with one round trip and acts and
-verifies with one more. Standard input carries everything: `ps` on the host shows `python3 -I` and a loader.
+verifies with one more. Standard input carries everything: `ps` on the host shows a `python3 -I` that reads.
 
 A call outlives its connection. A request that only asks is asked again. A request with acts is a job on the host, with
 an id that this side chooses (`infra.transport.remote.jobs`): when the link is cut, wherever that is, the call connects
@@ -15,18 +15,14 @@ from __future__ import annotations
 
 __all__ = ["Wire", "Worker", "worker"]
 
-import functools
-import json
 import secrets
 import threading
 import time
-import zlib
-from base64 import b64encode
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
+from infra.transport.code import code
 from infra.transport.pool import pool
 from infra.transport.progress import say
 from infra.transport.session import ConnectionCut, Session
@@ -40,35 +36,12 @@ if TYPE_CHECKING:
 Wire = dict[str, Any]
 """An act or a probe as it travels, and the facts that come back: plain data."""
 
-_REMOTE = Path(__file__).parent / "remote"
-_PACKAGE = "infra.transport.remote"
-_LOADER = (
-    "import sys,json,zlib,base64\n"
-    "from importlib.machinery import ModuleSpec\n"
-    "m=json.loads(zlib.decompress(base64.b64decode(sys.stdin.readline())))\n"
-    "class F:\n"
-    " def find_spec(s,n,*a): return ModuleSpec(n,s,is_package=not m[n]) if n in m else None\n"
-    " def create_module(s,x): pass\n"
-    " def exec_module(s,x): exec(compile(m[x.__name__],x.__name__,'exec'),x.__dict__)\n"
-    "sys.meta_path.insert(0,F())\n"
-    f"from {_PACKAGE}.main import main\n"
-    "main()\n"
-)
 _ANSWER_GRACE_S = 30.0
 _STOP_GRACE_S = 10.0
 """A job past the call's time is stopped on the host a while before the controller stops waiting for its answer."""
 _PROBE_PATIENCE_S = 60.0
 """How long after the first cut a request that only asks is asked again: a look may fail, a job is not to be lost."""
 _NEW_WORKER_PAUSE_S = 0.5
-
-
-@functools.cache
-def source() -> bytes:
-    """Return the worker's modules, by name, as the one line that the loader reads first; packages are empty."""
-    parents = [_PACKAGE.rsplit(".", depth)[0] for depth in range(3)]
-    files = (path for path in sorted(_REMOTE.glob("*.py")) if path.stem != "__init__")
-    modules = dict.fromkeys(parents, "") | {f"{_PACKAGE}.{path.stem}": path.read_text() for path in files}
-    return b64encode(zlib.compress(json.dumps(modules).encode())) + b"\n"
 
 
 @dataclass
@@ -170,7 +143,7 @@ class Worker:
         with self._lock:
             if self._session is None or not self._session.alive or self._session.link is not self.link:
                 try:
-                    self._session = Session(self.link, _LOADER, source())
+                    self._session = Session(self.link, code())
                 except UnreachableError as error:
                     raise ConnectionCut(error.evidence) from error
             return self._session

@@ -82,11 +82,12 @@ class Session:
         starter = Starter(self._stack.project, self._providers, self._environment, self._python, port)
         with holder, starter:
             used = used_providers(document, self._stack.file) if document else []
-            if runs_program:
-                starter.launcher().prepare(self._preload or sdk_modules(package for package, _, _ in used))
-            else:
-                starter.launcher().prepare(self._preload_to_read)
+            to_run = self._preload or sdk_modules(package for package, _, _ in used)
+            reads_first = self._refresh_first or not runs_program
+            starter.launcher().prepare(self._preload_to_read if reads_first else to_run)
             starter.speculate(used)
+            if self._refresh_first:
+                starter.launcher().prepare(to_run)  # while the providers, which have no need of it, read the world
             from localcloud.engine.conduct import Conductor  # noqa: PLC0415 - see the module's docstring
 
             self._conductor = Conductor(

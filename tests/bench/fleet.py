@@ -27,8 +27,16 @@ if TYPE_CHECKING:
 
     from yardsticks import Checks
 
+
+class BenchLab(Lab):
+    """Publishes the bench's own workload."""
+
+    workload = HERE / "hosts" / "workload"
+
+
 OPERATE = HERE / "hosts" / "operate.py"
 NETWORK = "10.96.{}.0/24"
+SCHEMA = "SELECT version_num FROM alembic_version"
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Fleet:
             commit=self.commit,
             project="hello",
             containers=2,
-            schema=("app", "python /app/app.py current", "0001 (head)"),
+            schema=("db", f"psql -XAtq -U hello -d hello -c '{SCHEMA}'", "0001"),
             domain="staging.hello.test",
             paths=("/health", "/ready", "/environment"),
         )
@@ -99,7 +107,7 @@ def booted_fleet(home: Path, count: int) -> Generator[Fleet]:
         machines = Machines(home, f"bench{port:x}"[:12], git_port=port)
         try:
             droplets = [_boot(machines, number, login) for number in range(count)]
-            commit = Lab(machines, droplets[0][0], {}, git).commit()
+            commit = BenchLab(machines, droplets[0][0], {}, git).commit()
             yield Fleet([first for _, first in droplets], commit, home, machines)
         finally:
             machines.sweep()

@@ -76,6 +76,8 @@ class Wish:
 class Lab:
     """One droplet and the state that an engine would keep of it."""
 
+    workload = WORKLOAD
+
     def __init__(self, machines: Machines, spec: MachineSpec, first: dict[str, Any], git: Path) -> None:
         self.machines, self.spec, self.first, self.git = machines, spec, first, git
         self.state: dict[str, dict[str, Any]] = {}
@@ -131,7 +133,7 @@ class Lab:
     def commit(self, **files: str) -> str:
         """Publish the workload with some files replaced; return the commit."""
         work = self.git.parent / "work"
-        shutil.copytree(WORKLOAD, work, dirs_exist_ok=True)
+        shutil.copytree(self.workload, work, dirs_exist_ok=True)
         (work / ".gitignore.workload").replace(work / ".gitignore")
         for name, text in files.items():
             (work / name.replace("_", ".")).write_text(text)

@@ -58,6 +58,10 @@ class Droplet:
     def lines(self, path: str) -> list[str]:
         return self.shell(f"cat {path} 2>/dev/null || true").split()
 
+    def forget_code(self) -> None:
+        """Have the next conversation begin like a droplet's first: the worker's code is sent, and can be cut too."""
+        self.shell("rm -rf /run/greenroom/worker")
+
     def await_file(self, path: str) -> None:
         self.shell(f"for i in $(seq 300); do test -e {path} && exit 0; sleep 0.05; done; exit 1")
 
@@ -116,6 +120,7 @@ def test_wherever_the_link_is_cut_the_step_takes_effect_once_and_its_result_arri
 ) -> None:
     for way, stream in (("up", "upstream"), ("down", "downstream")):
         through = faults.proxy(f"whole-{way}", droplet.endpoint)
+        droplet.forget_code()
         with relay(through) as (wire, endpoint):
             expect_whole(step(endpoint, f"/root/whole-{way}"))
             length = len(getattr(wire.passages[0], way))
@@ -130,6 +135,7 @@ def _cut_at(droplet: Droplet, faults: Toxiproxy, way: str, stream: str, offset: 
     name = f"cut-{way}-{offset}"
     through = faults.proxy(name, droplet.endpoint)
     faults.spoil(name, "limit_data", stream, bytes=offset)
+    droplet.forget_code()
     with relay(through) as (wire, endpoint):
         mending = threading.Thread(target=_mend_after_the_cut, args=(wire, faults, name, stream))
         mending.start()

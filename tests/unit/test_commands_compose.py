@@ -10,6 +10,7 @@ import pytest
 from infra.commands import compose
 from infra.commands.migrations import Revision, parse_applied, parse_current
 from infra.commands.proxy import caddyfile
+from infra.transport.remote.posture import posture
 
 WORKLOAD = {
     "directory": "/home/deploy/app",
@@ -19,19 +20,15 @@ WORKLOAD = {
     "variables": {"IMAGE_TAG": "staging-abc"},
     "secrets": ["PASSWORD"],
 }
-QUIET = {
-    "privileged": False,
-    "namespaces": [],
-    "cap_add": [],
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
-    "devices": [],
-    "mounts": [],
-    "published": [],
-    "pids": 9,
-    "memory": 1024,
+CONFINED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "pids_limit": 9, "mem_limit": 1024}
+SERVICE = {
+    "image": "app:1",
+    "build": True,
+    "config": "c1",
+    "depends": {},
+    "health": True,
+    "posture": posture(CONFINED, {}),
 }
-SERVICE = {"image": "app:1", "build": True, "config": "c1", "depends": {}, "health": True, "posture": QUIET}
 CONTAINER = {
     "id": "0123",
     "container": "erp-app-1",

@@ -14,6 +14,7 @@ from infra.errors import UnreachableError
 from infra.host.gathering import Gathering, mark_of, remembered
 from infra.transport.remote import gather as far
 from infra.transport.remote.main import perform
+from infra.transport.remote.processes import Finished
 from infra.transport.remote.report import Redactor, Reporter
 
 if TYPE_CHECKING:
@@ -209,3 +210,25 @@ def test_no_more_questions_are_kept_than_the_limit(near: Near, tmp_path: Path, m
     for name, probes in questions(tmp_path, 5).items():
         near.remember({name: probes})
     assert len(list((tmp_path / "probes").iterdir())) == 3
+
+
+def test_units_of_several_resources_are_asked_as_one(near: Near, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def systemctl(argv: list[str]) -> Finished:
+        started.append(argv)
+        blocks = (f"Id={name}\nLoadState=loaded\nActiveState={name[0]}\nUnitFileState=enabled" for name in argv[3:])
+        return Finished(0, "\n\n".join(blocks), "")
+
+    monkeypatch.setattr("infra.transport.remote.system.run", systemctl)
+    sets = {
+        mark: {"units": {"kind": "units", "names": names}} for mark, names in (("1", ["b", "a"]), ("2", ["a", "c"]))
+    }
+    answers = near.call(probes={"all": {"kind": "gathered", "sets": sets, "everything": False}})["all"]
+
+    told = {
+        mark: {name: each["active"] for name, each in answer["facts"]["units"].items()}
+        for mark, answer in answers.items()
+    }
+    assert told == {"1": {"a": "a", "b": "b"}, "2": {"a": "a", "c": "c"}}
+    assert [argv[3:] for argv in started] == [["a", "b", "c"]]

@@ -128,6 +128,18 @@ SETTINGS = [
         "secrets.SECRET_KEY.database.role",
         "of environment",
     ),
+    (
+        'role: "{{ POSTGRES_USER }}", name: "{{ POSTGRES_DB }}"}\n    directories',
+        'role: "{{ SECRET_KEY }}", name: x}\n    directories',
+        "workload.migrations.version.role",
+        "of environment",
+    ),
+    (
+        'name: "{{ POSTGRES_DB }}"}\n    directories',
+        'name: x, table: "a; b"}\n    directories',
+        "workload.migrations.version.table",
+        "text like",
+    ),
     ("    POSTGRES_DB: tsh", "    postgres-db: tsh", "environment", "DATABASE_URL"),
     ("ENVIRONMENT: staging", 'ENVIRONMENT: "{% x %}"', "environment.ENVIRONMENT", "{{ NAME | url }} only"),
     ("ENVIRONMENT: staging", 'ENVIRONMENT: "{{ self.__class__ }}"', "environment.ENVIRONMENT", "only"),

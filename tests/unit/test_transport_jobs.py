@@ -19,12 +19,13 @@ from infra.commands import acts
 from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
 from infra.host.keys import new_key_pair
 from infra.host.resource import HostProvider
+from infra.transport.code import code
 from infra.transport.link import Link
 from infra.transport.pool import close_all
 from infra.transport.remote.jobs import DIRECTORY, reap
 from infra.transport.session import Session
 from infra.transport.testing import relay, ssh_server
-from infra.transport.worker import _LOADER, Worker, source, worker
+from infra.transport.worker import Worker, worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,7 +161,7 @@ def test_the_same_request_twice_at_once_is_one_job(server: tuple[SshServer, Endp
     request = {"job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "lock": "twice", "probes": {}}
     request |= {"acts": [once(tmp_path / "log", seconds=0.4, say="at it")]}
     link = Link(server[1])
-    sessions = [Session(link, _LOADER, source()) for _ in range(4)]
+    sessions = [Session(link, code()) for _ in range(4)]
     with ThreadPoolExecutor() as threads:
         told = list(threads.map(lambda session: [e["event"] for e in until_the_end(session, request)], sessions))
 
@@ -174,7 +175,7 @@ def test_a_late_copy_of_a_request_that_was_answered_starts_nothing(
 ) -> None:
     request = {"job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "lock": "late", "probes": {}}
     request |= {"acts": [once(tmp_path / "log")]}
-    session = Session(Link(server[1]), _LOADER, source())
+    session = Session(Link(server[1]), code())
 
     def answer() -> dict[str, Any]:
         *_, last = until_the_end(session, request)
@@ -189,7 +190,7 @@ def test_a_late_copy_of_a_request_that_was_answered_starts_nothing(
 
 
 def test_half_a_request_is_none(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
-    session = Session(Link(server[1]), _LOADER, source())
+    session = Session(Link(server[1]), code())
     session.era()
     request = {"id": 1, "job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "acts": [once(tmp_path / "log")]}
     session._send(json.dumps(request).encode())  # whole but for the end of its line

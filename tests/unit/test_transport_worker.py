@@ -10,6 +10,7 @@ import pytest
 
 from infra.errors import StepError, UnreachableError
 from infra.host.keys import new_key_pair
+from infra.transport.code import Code
 from infra.transport.link import Link
 from infra.transport.testing import ssh_server
 from infra.transport.worker import Worker, worker
@@ -168,7 +169,7 @@ def test_acts_side_by_side_all_end_before_a_failure_is_told(call: Call, tmp_path
 
 
 def test_a_worker_that_cannot_start_tells_what_it_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.transport.worker._LOADER", "import nonsense_module")
+    monkeypatch.setattr("infra.transport.worker.code", lambda: Code("import nonsense_module", b"{}"))
     with ssh_server(host_key=HOST, login=LOGIN) as (_, endpoint):
         far = Worker(Link(endpoint))
         with pytest.raises(UnreachableError) as raised:

@@ -6,7 +6,6 @@ __all__ = ["checkout_act", "checkout_fact"]
 
 import os
 import pwd
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +88,8 @@ def _changed_at(path: str) -> str | None:
 
 
 def _clone(act: dict[str, Any], directory: str, owner: str) -> None:
+    import shutil  # noqa: PLC0415 (a look needs none of it)
+
     partial = f"{directory}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     parent = os.path.dirname(directory)  # noqa: PTH120
@@ -124,6 +125,8 @@ def _fetch(act: dict[str, Any], directory: str) -> None:
 
 def _save_aside(act: dict[str, Any], report: Reporter) -> None:
     """Move the named differences away, then restore the tree; what the deployment keeps there is not among them."""
+    import shutil  # noqa: PLC0415 (as above)
+
     directory, owner = act["directory"], act["owner"]
     changed = [entry for entry in act["save"] if entry != _UNREADABLE]
     if not changed:

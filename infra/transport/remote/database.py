@@ -16,6 +16,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine
+from infra.transport.remote.postgres import Unanswered, literal, query
 from infra.transport.remote.processes import Finished, run
 from infra.transport.remote.report import ActFailure, parse_env
 from infra.transport.remote.stack import service_containers
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from infra.transport.remote.report import Reporter
 
 _ITERATIONS = 4096
-_STORED = "SELECT coalesce(rolpassword, 'none') FROM pg_catalog.pg_authid WHERE rolname = :'role';\n"
+_STORED = "SELECT coalesce(rolpassword, 'none') FROM pg_catalog.pg_authid WHERE rolname = "
 _QUIET = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
 
 
@@ -56,17 +57,31 @@ def _state(role: dict[str, Any], containers: dict[str, Any], values: dict[str, s
     container = containers.get(role["service"])
     if container is None or container["state"] != "running":
         return "absent"
-    done = _ask(role, container["id"], _STORED)
-    if done.exit_status != 0 or role["secret"] not in values:
+    stored = _stored(role, container["id"])
+    if stored is None or role["secret"] not in values:
         return "unknown"
-    return "matches" if _holds(done.stdout.strip(), role["role"], values[role["secret"]]) else "differs"
+    return "matches" if _holds(stored, role["role"], values[role["secret"]]) else "differs"
+
+
+def _stored(role: dict[str, Any], container: str) -> str | None:
+    """Return what the server keeps of a role's password, empty for no such role; None where it can't be asked."""
+    try:
+        pid: int = Engine().inspect(container)["State"]["Pid"]
+        rows = query(pid, _superuser(role), role["name"], _STORED + literal(role["role"]))
+    except (Unanswered, ValueError, KeyError):
+        done = _ask(role, container, f"{_STORED}:'role';\n")
+        return done.stdout.strip() if done.exit_status == 0 else None
+    return rows[0][0] if rows else ""
+
+
+def _superuser(role: dict[str, Any]) -> str:
+    return role.get("superuser") or role["role"]
 
 
 def _ask(role: dict[str, Any], container: str, script: str) -> Finished:
     """Run SQL inside the server's container, over its socket. The script goes by standard input."""
-    user = role.get("superuser") or role["role"]
     argv = ["docker", "exec", "-i", container, "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", f"role={role['role']}"]
-    return run([*argv, "-U", user, "-d", role["name"]], stdin=script, timeout_s=30.0)
+    return run([*argv, "-U", _superuser(role), "-d", role["name"]], stdin=script, timeout_s=30.0)
 
 
 def _holds(stored: str, role: str, password: str) -> bool:
@@ -101,5 +116,5 @@ def _values(path: str) -> dict[str, str]:
 
 def _failure(role: dict[str, Any], exit_status: int | None, evidence: str) -> ActFailure:
     command = f"ALTER ROLE {role['role']} PASSWORD …   # in {role['service']}"
-    hint = f"docker compose exec {role['service']} psql -U {role.get('superuser') or role['role']} -d {role['name']}"
+    hint = f"docker compose exec {role['service']} psql -U {_superuser(role)} -d {role['name']}"
     return ActFailure("DATABASE_PASSWORD_FAILED", command, exit_status, evidence, hint)

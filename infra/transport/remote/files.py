@@ -10,9 +10,7 @@ import hashlib
 import hmac
 import os
 import pwd
-import shutil
 import stat
-import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +77,8 @@ def write_act(act: dict[str, Any], report: Reporter) -> None:
 
 def replace_file(path: str, content: bytes, uid: int, gid: int, mode: int) -> None:
     """Write a file in a way that a cut in the middle leaves the old one whole."""
+    import tempfile  # noqa: PLC0415 (a look writes nothing)
+
     folder = os.path.dirname(path)  # noqa: PTH120
     handle, temporary = tempfile.mkstemp(prefix=".greenroom.", dir=folder)
     try:
@@ -112,6 +112,8 @@ def remove_act(act: dict[str, Any], report: Reporter) -> None:
     del report
     path: str = act["path"]
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+        import shutil  # noqa: PLC0415 (a look removes nothing)
+
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)  # noqa: PTH108

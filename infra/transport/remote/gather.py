@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-__all__ = ["PLACE", "gather", "remember_act"]
+__all__ = ["PLACE", "gathered_fact", "remember_act"]
 
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from infra.transport.remote import verbs
 from infra.transport.remote.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from infra.transport.remote.report import Reporter
 
 PLACE = "/var/lib/greenroom/probes"
 _MOST = 500
 """How many resources' questions are kept; of more, the oldest go."""
 _AT_ONCE = 16
+_UNITS = "units"
+"""Questions of this kind are asked as one: each would start a `systemctl` of its own."""
 
 
-def gather(probe: dict[str, Any], facts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]]) -> dict[str, Any]:
+def gathered_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """Answer the given sets of questions, and every remembered one where `everything` is asked for.
 
     Returns `{mark: {"facts": {name: fact}}}`, or `{mark: {"error": text}}` for a set that could not be answered: one
@@ -30,9 +31,16 @@ def gather(probe: dict[str, Any], facts: dict[str, Callable[[dict[str, Any]], di
     """
     sets: dict[str, dict[str, Any]] = {**(_remembered() if probe["everything"] else {}), **probe["sets"]}
     questions = {_canonical(each): each for probes in sets.values() for each in probes.values()}
+    units = sorted({name for each in questions.values() if each["kind"] == _UNITS for name in each["names"]})
+    if units:
+        questions[_UNITS] = {"kind": _UNITS, "names": units}
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        running = {text: pool.submit(_answer, facts, each) for text, each in questions.items()}
+        asked = {text: each for text, each in questions.items() if each["kind"] != _UNITS or text == _UNITS}
+        running = {text: pool.submit(_answer, each) for text, each in asked.items()}
         answers = {text: each.result() for text, each in running.items()}
+    for text, each in questions.items():
+        if text not in answers:
+            answers[text] = _share(each["names"], *answers[_UNITS])
     return {mark: _set(probes, answers) for mark, probes in sets.items()}
 
 
@@ -50,13 +58,15 @@ def remember_act(act: dict[str, Any], report: Reporter) -> None:
         os.unlink(path)  # noqa: PTH108
 
 
-def _answer(
-    facts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]], probe: dict[str, Any]
-) -> tuple[dict[str, Any], str]:
+def _answer(probe: dict[str, Any]) -> tuple[dict[str, Any], str]:
     try:
-        return facts[probe["kind"]](probe), ""
+        return verbs.fact(probe), ""
     except Exception as error:  # noqa: BLE001 (told to the controller, which then asks for this one alone)
         return {}, f"{type(error).__name__}: {error}"
+
+
+def _share(names: list[str], told: dict[str, Any], error: str) -> tuple[dict[str, Any], str]:
+    return {name: told[name] for name in names if name in told}, error
 
 
 def _set(probes: dict[str, Any], answers: dict[str, tuple[dict[str, Any], str]]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ _LENGTH_BYTES = 8
 class Jobs:
     """Starts jobs and follows them, for the worker at the end of one link. Make it before any thread is started."""
 
-    def __init__(self, perform: Perform) -> None:
+    def __init__(self, perform: Perform, prepare: Callable[[], None]) -> None:
         for folder in (os.path.dirname(DIRECTORY), DIRECTORY):  # noqa: PTH120 (pathlib costs start-up time)
             os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
         self.era = _era()
@@ -60,7 +60,7 @@ class Jobs:
         self._starter, theirs = socket.socketpair()
         if os.fork() == 0:
             self._starter.close()
-            _start_jobs(theirs, perform)
+            _start_jobs(theirs, perform, prepare)
         theirs.close()
 
     def follow(self, request: dict[str, Any], send: Send) -> None:
@@ -173,16 +173,23 @@ def _path(job: str) -> str:
     return f"{DIRECTORY}/{job}"
 
 
-def _start_jobs(requests: socket.socket, perform: Perform) -> None:
-    """Fork a process for each request; this one has a single thread, so that forking it is safe. Never returns."""
+def _start_jobs(requests: socket.socket, perform: Perform, prepare: Callable[[], None]) -> None:
+    """Fork a process for each request; this one has a single thread, so that forking it is safe. Never returns.
+
+    What all jobs need is prepared, and old records are reaped, when the first one comes: mostly none does.
+    """
     _leave_the_link()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    reap(DIRECTORY, time.time())
+    is_ready = False
     while True:
         head, handles, _, _ = socket.recv_fds(requests, _LENGTH_BYTES, 1)
         content = _exactly(requests, int.from_bytes(head, "big"))
         if not head or content is None:
             os._exit(0)
+        if not is_ready:
+            prepare()
+            reap(DIRECTORY, time.time())
+            is_ready = True
         if os.fork() == 0:
             requests.close()
             _run(json.loads(content), handles[0], perform)

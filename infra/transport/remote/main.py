@@ -8,142 +8,23 @@ from __future__ import annotations
 __all__ = ["main", "perform"]
 
 import fcntl
+import itertools
 import json
 import os
 import sys
 import threading
 import time
-import traceback
 from typing import IO, TYPE_CHECKING, Any
 
-from infra.transport.remote.checkout import checkout_act, checkout_fact
-from infra.transport.remote.confirm import guard_act, pending_fact, undo_pending_act
-from infra.transport.remote.database import database_password_act, database_passwords_fact
-from infra.transport.remote.engine import EngineRefusal
-from infra.transport.remote.files import directory_act, file_fact, remove_act, write_act
-from infra.transport.remote.gather import gather, remember_act
-from infra.transport.remote.hardening import (
-    ages_fact,
-    daemon_fact,
-    defs_act,
-    defs_fact,
-    files_act,
-    firewall_fact,
-    kernel_fact,
-    sshd_fact,
-    sysctl_act,
-)
+from infra.transport.remote import verbs
 from infra.transport.remote.jobs import Jobs
-from infra.transport.remote.processes import run, run_act, stop_all
+from infra.transport.remote.processes import stop_all
 from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
-from infra.transport.remote.stack import (
-    containers_fact,
-    down_act,
-    exec_fact,
-    images_fact,
-    model_fact,
-    remove_images_act,
-    stack_fact,
-)
-from infra.transport.remote.start import start_act
-from infra.transport.remote.system import (
-    first_boot_fact,
-    host_keys_fact,
-    packages_fact,
-    units_fact,
-    user_fact,
-)
-from infra.transport.remote.volume import mount_act, mount_fact
-from infra.transport.remote.web import await_http_act, http_fact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _LOCKS = "/run/greenroom"
-
-
-def _command_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    finished = run(
-        probe["argv"],
-        cwd=probe.get("cwd", "/"),
-        user=probe.get("user", ""),
-        env=probe.get("env"),
-        timeout_s=float(probe.get("timeout_s", 60.0)),
-    )
-    return {"exit_status": finished.exit_status, "stdout": finished.stdout, "stderr": finished.stderr}
-
-
-def _gathered_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    return gather(probe, FACTS)
-
-
-FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "ages": ages_fact,
-    "checkout": checkout_fact,
-    "command": _command_fact,
-    "containers": containers_fact,
-    "daemon": daemon_fact,
-    "database_passwords": database_passwords_fact,
-    "defs": defs_fact,
-    "exec": exec_fact,
-    "file": file_fact,
-    "firewall": firewall_fact,
-    "first_boot": first_boot_fact,
-    "gathered": _gathered_fact,
-    "host_keys": host_keys_fact,
-    "http": http_fact,
-    "images": images_fact,
-    "kernel": kernel_fact,
-    "model": model_fact,
-    "mount": mount_fact,
-    "packages": packages_fact,
-    "pending": pending_fact,
-    "sshd": sshd_fact,
-    "stack": stack_fact,
-    "units": units_fact,
-    "user": user_fact,
-}
-
-
-def _together_act(act: dict[str, Any], report: Reporter) -> None:
-    """Perform several acts side by side; the first failure counts, after all have ended."""
-    failures: list[BaseException] = []
-
-    def one(each: dict[str, Any]) -> None:
-        try:
-            ACTS[each["do"]](each, report)
-        except Exception as error:  # noqa: BLE001 (handed to the waiting thread)
-            failures.append(error)
-
-    threads = [threading.Thread(target=one, args=(each,)) for each in act["acts"]]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-
-
-ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
-    "await_http": await_http_act,
-    "checkout": checkout_act,
-    "database_password": database_password_act,
-    "defs": defs_act,
-    "directory": directory_act,
-    "down": down_act,
-    "files": files_act,
-    "guard": guard_act,
-    "mount": mount_act,
-    "remember": remember_act,
-    "remove": remove_act,
-    "remove_images": remove_images_act,
-    "run": run_act,
-    "start": start_act,
-    "sysctl": sysctl_act,
-    "together": _together_act,
-    "undo_pending": undo_pending_act,
-    "write": write_act,
-}
 
 
 def perform(request: dict[str, Any], report: Reporter) -> dict[str, Any]:
@@ -158,17 +39,21 @@ def perform(request: dict[str, Any], report: Reporter) -> dict[str, Any]:
                 _act(act, report)
                 if "printed" in act:
                     kept[act["keep"]] = report.redactor.clean(act["printed"])
-    return {**kept, **{name: FACTS[probe["kind"]](probe) for name, probe in request.get("probes", {}).items()}}
+    return {**kept, **{name: verbs.fact(probe) for name, probe in request.get("probes", {}).items()}}
 
 
 def _act(act: dict[str, Any], report: Reporter) -> None:
     what = act.get("say") or act["do"]
     try:
-        ACTS[act["do"]](act, report)
-    except EngineRefusal as refusal:
-        raise ActFailure("DOCKER_REFUSED", what, refusal.status, str(refusal), "systemctl status docker") from refusal
+        verbs.act(act, report)
     except (OSError, KeyError) as error:
         raise ActFailure("ACT_FAILED", what, None, f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        from infra.transport.remote.engine import EngineRefusal  # noqa: PLC0415 (only what spoke with it has it loaded)
+
+        if not isinstance(error, EngineRefusal):
+            raise
+        raise ActFailure("DOCKER_REFUSED", what, error.status, str(error), "systemctl status docker") from error
 
 
 class _hold:  # noqa: N801 (reads as a verb where it is used)
@@ -211,7 +96,7 @@ def _serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> N
     except ActFailure as failure:
         report.failed(failure)
     except Exception:  # noqa: BLE001 (told to the controller, which raises)
-        report.failed(ActFailure("WORKER_FAILED", "worker", None, traceback.format_exc()))
+        report.failed(ActFailure("WORKER_FAILED", "worker", None, _trace()))
 
 
 def _answer(request: dict[str, Any], jobs: Jobs) -> None:
@@ -224,17 +109,23 @@ def _answer(request: dict[str, Any], jobs: Jobs) -> None:
     try:
         jobs.follow(request, send)
     except Exception:  # noqa: BLE001 (told to the controller, which raises)
-        lost = ActFailure("JOB_NOT_FOLLOWED", f"job {request['job']}", None, traceback.format_exc(), "df -h /run")
+        lost = ActFailure("JOB_NOT_FOLLOWED", f"job {request['job']}", None, _trace(), "df -h /run")
         Reporter(send, Redactor([])).failed(lost)
 
 
-def main() -> None:
-    """Serve until standard input ends. Only whole lines count: a request that was cut in the middle is none."""
+def _trace() -> str:
+    import traceback  # noqa: PLC0415 (as all that a request seldom needs)
+
+    return traceback.format_exc()
+
+
+def main(early: Iterable[str] = ()) -> None:
+    """Serve until standard input ends, `early` lines of it first. A request that was cut in the middle is none."""
     # A hardened host's umask keeps others out; a checkout and what is built of it are read by containers' users.
     os.umask(0o022)
-    jobs = Jobs(_serve)
+    jobs = Jobs(_serve, verbs.load_all)
     speak({"event": "hello", "era": jobs.era})
-    for line in sys.stdin:
+    for line in itertools.chain(early, sys.stdin):
         if not line.endswith("\n"):
             break
         request = json.loads(line)

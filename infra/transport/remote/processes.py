@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Finished", "command_text", "run", "run_act", "stop_all"]
+__all__ = ["Finished", "command_fact", "command_text", "run", "run_act", "stop_all"]
 
 import contextlib
 import os
@@ -97,6 +97,18 @@ def stop_all() -> None:
     for pid in list(_running):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def command_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Run a program that only asks, and tell how it ended."""
+    finished = run(
+        probe["argv"],
+        cwd=probe.get("cwd", "/"),
+        user=probe.get("user", ""),
+        env=probe.get("env"),
+        timeout_s=float(probe.get("timeout_s", 60.0)),
+    )
+    return {"exit_status": finished.exit_status, "stdout": finished.stdout, "stderr": finished.stderr}
 
 
 def run_act(act: dict[str, Any], report: Reporter) -> None:

@@ -30,6 +30,7 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         plain = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the request waits for a late acknowledgement
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 

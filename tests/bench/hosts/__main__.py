@@ -36,7 +36,7 @@ def declare(number: int, droplet: dict[str, Any], commit: str) -> None:
         directory=DIRECTORY,
         owner="deploy",
         keep=[".env.staging"],
-        directories=[{"path": "state", "owner": 1000, "mode": "0755"}],
+        directories=[{"path": "logs", "owner": 1000, "mode": "0755"}],
         opts=after(base),
     )
     env = host.EnvFile(
@@ -65,6 +65,7 @@ def declare(number: int, droplet: dict[str, Any], commit: str) -> None:
         command=["python", "/app/app.py", "upgrade"],
         current=["python", "/app/app.py", "current"],
         environment=env.digest,
+        version={"service": "db", "role": "hello", "name": "hello", "table": "alembic_version"},
         opts=after(images),
     )
     stack = host.ComposeStack(f"stack-{number}", **release, environment=env.digest, opts=after(migrated))

@@ -1,0 +1,86 @@
+"""What the worker can be asked, by the module that answers: each is loaded by the first request that needs it.
+
+Most requests need few of them, and half of a worker's start went into modules that nobody asked.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ACTS", "FACTS", "act", "fact", "load_all"]
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.transport.remote.report import Reporter
+
+FACTS = {
+    "ages": "hardening",
+    "checkout": "checkout",
+    "command": "processes",
+    "containers": "stack",
+    "daemon": "hardening",
+    "database_passwords": "database",
+    "defs": "hardening",
+    "exec": "stack",
+    "file": "files",
+    "firewall": "hardening",
+    "first_boot": "system",
+    "gathered": "gather",
+    "host_keys": "system",
+    "http": "web",
+    "images": "stack",
+    "kernel": "hardening",
+    "model": "stack",
+    "mount": "volume",
+    "packages": "system",
+    "pending": "confirm",
+    "schema": "schema",
+    "sshd": "hardening",
+    "stack": "stack",
+    "units": "system",
+    "user": "system",
+}
+"""The function is named after the kind: `ages_fact`."""
+ACTS = {
+    "await_http": "web",
+    "checkout": "checkout",
+    "database_password": "database",
+    "defs": "hardening",
+    "directory": "files",
+    "down": "stack",
+    "files": "hardening",
+    "guard": "confirm",
+    "mount": "volume",
+    "remember": "gather",
+    "remove": "files",
+    "remove_images": "stack",
+    "run": "processes",
+    "start": "start",
+    "sysctl": "hardening",
+    "together": "together",
+    "undo_pending": "confirm",
+    "write": "files",
+}
+"""The function is named after what it does: `write_act`."""
+
+
+def fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Answer one question."""
+    kind: str = probe["kind"]
+    return getattr(_module(FACTS[kind]), f"{kind}_fact")(probe)
+
+
+def act(wire: dict[str, Any], report: Reporter) -> None:
+    """Perform one act."""
+    do: str = wire["do"]
+    getattr(_module(ACTS[do]), f"{do}_act")(wire, report)
+
+
+def load_all() -> None:
+    """Load every module: for a process that forks others, which then have them."""
+    for name in sorted({*FACTS.values(), *ACTS.values()}):
+        _module(name)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"infra.transport.remote.{name}")

@@ -1,0 +1,207 @@
+"""What host resources plan from which facts, and that a host that is as wanted needs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hostfacts import (
+    ABSENT,
+    ACTIVE,
+    BASELINE,
+    BASELINE_FACTS,
+    CHECKOUT,
+    CHECKOUT_FACTS,
+    FILE,
+    GOOD,
+    HEALTH,
+    HOME,
+    IMAGES,
+    PINNED,
+    PINNED_FACTS,
+    PROXY,
+    PROXY_FACTS,
+    REACH,
+    SETTLED,
+    STACK,
+    STACK_FACT,
+    TREE,
+    VOLUME,
+    VOLUME_FACTS,
+)
+
+from infra.host.baseline import BaselineProvider
+from infra.host.checkout import CheckoutProvider
+from infra.host.health import HealthGateProvider
+from infra.host.host_key import HostKeyProvider, PinnedHostProvider
+from infra.host.images import ImagesProvider
+from infra.host.proxy import ProxyProvider
+from infra.host.stack import ComposeStackProvider
+from infra.host.volume import DataVolumeProvider
+
+if TYPE_CHECKING:
+    from infra.host.resource import HostProvider
+
+DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
+    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"boot": {"status": "running"}}, "first boot is not over"),
+    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"packages": {"git": "2"}}, "packages are missing: caddy"),
+    (
+        BaselineProvider(),
+        BASELINE,
+        BASELINE_FACTS,
+        {"units": {"docker.service": {**ACTIVE, "active": "failed"}}},
+        "docker.service is failed",
+    ),
+    (
+        BaselineProvider(),
+        BASELINE,
+        BASELINE_FACTS,
+        {"units": {"docker.service": {**ACTIVE, "enabled": "disabled"}}},
+        "docker.service is not enabled",
+    ),
+    (
+        BaselineProvider(),
+        BASELINE,
+        BASELINE_FACTS,
+        {"user": {"exists": False, "groups": []}},
+        "there is no user deploy",
+    ),
+    (
+        BaselineProvider(),
+        BASELINE,
+        BASELINE_FACTS,
+        {"user": {"exists": True, "groups": [], "shell": "/bin/bash"}},
+        "not in group docker",
+    ),
+    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"home": {**HOME, "mode": "0777"}}, "mode 0777"),
+    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"keys": {**FILE, "content": "evil\n"}}, "keys that open"),
+    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"state": ABSENT}, "/var/lib/greenroom is not root's"),
+    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"key": {**FILE, "mode": "0644"}}, "open to others"),
+    (CheckoutProvider(), CHECKOUT, CHECKOUT_FACTS, {"tree": {**TREE, "commit": ""}}, "is no checkout"),
+    (
+        CheckoutProvider(),
+        CHECKOUT,
+        CHECKOUT_FACTS,
+        {"tree": {**TREE, "commit": "b" * 40}},
+        "commit bbbbbbbbbbbb is checked out instead of aaaaaaaaaaaa",
+    ),
+    (
+        CheckoutProvider(),
+        CHECKOUT,
+        CHECKOUT_FACTS,
+        {"tree": {**TREE, "changed": [" M app.py"]}},
+        "edited on the host:  M app.py",
+    ),
+    (
+        CheckoutProvider(),
+        CHECKOUT,
+        CHECKOUT_FACTS,
+        {"tree": {**TREE, "changed": ["?? new.py"]}},
+        "edited on the host: ?? new.py",
+    ),
+    (CheckoutProvider(), CHECKOUT, CHECKOUT_FACTS, {"tree": {**TREE, "url": "https://evil.test/x"}}, "the origin is"),
+    (CheckoutProvider(), CHECKOUT, CHECKOUT_FACTS, {"/home/deploy/app/logs/staging": ABSENT}, "is missing"),
+    (
+        CheckoutProvider(),
+        CHECKOUT,
+        CHECKOUT_FACTS,
+        {"/home/deploy/app/logs/staging": {**HOME, "owner": "root", "uid": "0"}},
+        "belongs to root",
+    ),
+    (DataVolumeProvider(), VOLUME, VOLUME_FACTS, {"mount": {"source": ""}}, "nothing is mounted at /mnt/erp_data"),
+    (DataVolumeProvider(), VOLUME, VOLUME_FACTS, {"directory postgres": ABSENT}, "postgres is missing"),
+    (ProxyProvider(), PROXY, PROXY_FACTS, {"file": {**FILE, "digest": "x"}}, "configuration differs"),
+    (ProxyProvider(), PROXY, PROXY_FACTS, {"socket": ABSENT}, "not running"),
+    (ProxyProvider(), PROXY, PROXY_FACTS, {"units": {"caddy.service": {**ACTIVE, "active": "failed"}}}, "not running"),
+    (
+        ProxyProvider(),
+        PROXY,
+        PROXY_FACTS,
+        {"units": {"caddy.service": {**ACTIVE, "enabled": "disabled"}}},
+        "at every boot",
+    ),
+    (PinnedHostProvider(), PINNED, PINNED_FACTS, {"config": ABSENT}, "does not serve"),
+    (PinnedHostProvider(), PINNED, PINNED_FACTS, {"first": FILE}, "one-time host key is still there"),
+    (HostKeyProvider(), {"connection": REACH}, PINNED_FACTS, {"keys": {}}, "no host key of its own"),
+    (
+        HealthGateProvider(),
+        HEALTH,
+        {},
+        {"http": {"/health": {**GOOD, "status": 502}}},
+        "/health answers 502",
+    ),
+    (
+        ComposeStackProvider(),
+        STACK,
+        {},
+        {"stack": {**STACK_FACT, "containers": {}}},
+        "service app has no container; service db has no container",
+    ),
+    (
+        ImagesProvider(),
+        IMAGES,
+        {},
+        {"stack": {**STACK_FACT, "images": {"app:t": "", "db:1": "sha256:d"}}},
+        "images are missing: build app",
+    ),
+    (
+        ImagesProvider(),
+        IMAGES,
+        {},
+        {"stack": {**STACK_FACT, "images": {"app:t": "", "db:1": ""}}},
+        "images are missing: build app; images are missing: pull db",
+    ),
+    (
+        ImagesProvider(),
+        {**IMAGES, "release": {"app:t": "sha256:other"}},
+        {},
+        {"stack": STACK_FACT},
+        "images are missing: build app",
+    ),
+    (
+        ImagesProvider(),
+        {**IMAGES, "mode": "pull"},
+        {},
+        {"stack": {**STACK_FACT, "images": {"app:t": "", "db:1": ""}}},
+        "images are missing: pull db app",
+    ),
+]
+
+
+@pytest.mark.parametrize(("provider", "spec", "facts"), SETTLED, ids=lambda each: getattr(each, "subject", ""))
+def test_a_host_that_is_as_wanted_needs_no_act(
+    provider: HostProvider, spec: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    assert provider.plan(spec, facts) == []
+
+
+@pytest.mark.parametrize(("provider", "spec", "facts", "change", "why"), DIFFERENCES, ids=lambda each: str(each)[:40])
+def test_a_difference_is_planned_with_its_reason(
+    provider: HostProvider, spec: dict[str, Any], facts: dict[str, Any], change: dict[str, Any], why: str
+) -> None:
+    plan = provider.plan(spec, {**facts, **change})
+
+    assert any(why in act.why for act in plan), [act.why for act in plan]
+
+
+@pytest.mark.parametrize(
+    "entry", ["?? .env", "?? logs/", "?? logs/staging/app.log", "?? backups/", "?? backups/1.dump"]
+)
+def test_what_the_deployment_keeps_in_the_tree_is_no_edit(entry: str) -> None:
+    facts = {**CHECKOUT_FACTS, "tree": {**TREE, "changed": [entry]}}
+
+    assert CheckoutProvider().plan(CHECKOUT, facts) == []
+
+
+@pytest.mark.parametrize("entry", ["?? .env.other", " M .env", " D backups/1.dump", "?? uploads/"])
+def test_what_looks_alike_is_an_edit(entry: str) -> None:
+    facts = {**CHECKOUT_FACTS, "tree": {**TREE, "changed": [entry]}}
+
+    assert CheckoutProvider().plan(CHECKOUT, facts)
+
+
+def test_directories_under_a_mount_to_come_are_made_after_it_and_keep_what_is_there() -> None:
+    plan = DataVolumeProvider().plan(VOLUME, {**VOLUME_FACTS, "mount": {"source": ""}})
+
+    assert [act.wire["do"] for act in plan] == ["mount", "directory"]
+    assert plan[1].wire["keep"] is True
