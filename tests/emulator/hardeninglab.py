@@ -184,10 +184,8 @@ def answers(address: str, port: int, timeout_s: float = 1.0) -> bool:
 
 
 def listens(lab: HardenedLab, ports: Mapping[int, str]) -> None:
-    """Have containers publish their web server on ports of every address of the droplet; return when all answer."""
+    """Have containers publish their web server on ports of every address of the droplet; each answers there by now."""
     for port, name in ports.items():
         lab.shell(f"docker run -d --name {name} -p 0.0.0.0:{port}:80 python:3.11-slim python -m http.server 80")
     for port in ports:
-        lab.shell(
-            f"for i in $(seq 150); do curl -sfo /dev/null http://127.0.0.1:{port}/ && exit; sleep 0.2; done; exit 1"
-        )
+        lab.shell(f"curl -sSf -o /dev/null --retry 50 --retry-delay 1 --retry-all-errors http://127.0.0.1:{port}/")
