@@ -147,7 +147,7 @@ class OfficialDriver:
         """Run one verb of the automation API and build its result from its events."""
         self._known = None
         began = time.time()
-        translator = Translator(began, self._on_event)
+        translator = Translator(began, self._on_event, only_reads=operation == "refresh")
         self._on_event(ProgramStarted(0.0))
         failed = ""
         try:

@@ -114,7 +114,8 @@ class Progress:
 
     def _finish(self, step: Step) -> None:
         with self._lock:
-            self._running.pop(self._key(step), None)
+            begun = self._key(step)  # a read begins as such and ends as what it found
+            self._running.pop(begun if begun in self._running else f"refresh {step.urn}", None)
             if step.op not in PHYSICAL_HALVES:
                 self._finished += 1
             position = self._position()

@@ -52,7 +52,9 @@ class MigrationsProvider(HostProvider):
             question = {"stack": compose.model_probe("stack", spec["workload"])}
             return {**question, **compose.password_probes(spec["workload"])}
         options = ["--workdir", spec["workdir"]] if spec["workdir"] else []
-        question = {"project": spec["workload"]["project"], "service": spec["service"]}
+        workload = spec["workload"]
+        redact = {"path": f"{workload['directory']}/{workload['env_file']}", "names": workload["secrets"]}
+        question = {"project": workload["project"], "service": spec["service"], "redact": redact}
         command = {"kind": "exec", **question, "options": options, "argv": spec["current"]}
         if not spec.get("version") or not spec.get("made_from"):
             return {"current": command}
@@ -176,8 +178,8 @@ def _drift(spec: dict[str, Any], seen: dict[str, Any]) -> list[Finding]:
         return []
     if seen["exit_status"] != 0:
         what = f"where the schema stands is unknown: service {spec['service']} can't tell"
-        status = int(seen["exit_status"])
-        return [Finding(what, wanted, "no running container" if status < 0 else f"exit status {status}")]
+        status, printed = int(seen["exit_status"]), " ".join(str(seen.get("stderr", "")).split())
+        return [Finding(what, wanted, printed if status < 0 else f"exit status {status}: {printed}")]
     revision = parse_current(seen["stdout"])
     if revision.is_head and revision.name == wanted:
         return []

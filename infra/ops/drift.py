@@ -149,13 +149,13 @@ def in_state(
         if step.op == "delete"
     ]
     for operation, urn in pending:
-        name, kind = urn.rpartition("::")[2], urn.split("::")[-2].rpartition("$")[2]
+        name, kind = urn.rpartition("::")[2], _kind(urn.split("::")[-2].rpartition("$")[2])
         what = f"a run was cut short while {operation} {name}"
         found.append(Drift("state", name, kind, "", what, "finished", operation, modified.get(urn) or None))
     for urn, kind in leftovers:
         name = urn.rpartition("::")[2]
         what = f"the replaced {name} is still to be deleted"
-        found.append(Drift("state", name, kind, "", what, "deleted", "present", modified.get(urn) or None))
+        found.append(Drift("state", name, _kind(kind), "", what, "deleted", "present", modified.get(urn) or None))
     return found
 
 
@@ -200,5 +200,8 @@ def _grouped(changes: Iterable[Change]) -> Iterator[tuple[str, Any, Any]]:
 def _drift(
     layer: str, step: Step, what: str, *, expected: Any, found: Any, name: str = "", since: str | None = None
 ) -> Drift:
-    kind = step.type.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
-    return Drift(layer, step.name, kind, name, what, expected, found, since)
+    return Drift(layer, step.name, _kind(step.type), name, what, expected, found, since)
+
+
+def _kind(type_token: str) -> str:
+    return type_token.rsplit(":", 1)[-1].rsplit("/", 1)[-1]

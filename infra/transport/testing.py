@@ -6,12 +6,13 @@ refusals and cuts are proved on the wire. The relay passes TCP on to any server,
 
 from __future__ import annotations
 
-__all__ = ["Passage", "Relay", "SshServer", "relay", "ssh_server"]
+__all__ = ["NEWKEYS", "Passage", "Relay", "SshServer", "packets_up", "relay", "ssh_server"]
 
 import contextlib
 import dataclasses
 import io
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,8 +24,10 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from infra.transport.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
+NEWKEYS = 21
+"""The packet that turns encryption on (RFC 4253, section 7.3)."""
 _CHUNK = 1 << 15
 
 
@@ -279,3 +282,14 @@ def relay(endpoint: Endpoint, *, cut: tuple[str, int] = ("", 0)) -> Generator[tu
         yield running, dataclasses.replace(endpoint, host="127.0.0.1", port=running.port)
     finally:
         running.close()
+
+
+def packets_up(stream: bytes) -> Iterator[tuple[int, int]]:
+    """Yield kind and end of each packet that a client sent in the clear: up to the one that turns encryption on."""
+    at = stream.index(b"\n") + 1
+    while at < len(stream):
+        length, _, kind = struct.unpack_from(">IBB", stream, at)
+        at += 4 + length
+        yield kind, at
+        if kind == NEWKEYS:
+            return

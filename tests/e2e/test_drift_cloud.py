@@ -25,6 +25,7 @@ pytestmark = [
         os.environ.get("GREENROOM_DRIFT_MATRIX") != "full", reason="GREENROOM_DRIFT_MATRIX=full deploys a stack for it"
     ),
 ]
+SIZES = ("s-4vcpu-8gb", "s-2vcpu-4gb")
 VENV = Path(__file__).resolve().parents[2] / ".venv"
 
 
@@ -88,8 +89,9 @@ def switch_off(cloud: Cloud) -> None:
 
 
 def resize(cloud: Cloud) -> None:
+    size = next(each for each in SIZES if each != cloud.droplet["size_slug"])  # another test may have adopted the first
     switch_off(cloud)
-    cloud.act(f"/droplets/{cloud.droplet['id']}/actions", type="resize", size="s-4vcpu-8gb", disk=False)
+    cloud.act(f"/droplets/{cloud.droplet['id']}/actions", type="resize", size=size, disk=False)
     cloud.act(f"/droplets/{cloud.droplet['id']}/actions", type="power_on")
 
 

@@ -7,23 +7,18 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-import docker
 import httpx
 import pytest
+from livelab import ACTIVE_S, SERVING_S, Live, live_home, wait_for
 
 from localcloud import cloud
-from localcloud.digitalocean.machinery import home_label
-from localcloud.machines import MachineError, images
-from localcloud.machines.engine import ensure_docker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.docker, pytest.mark.droplet]
 
-ACTIVE_S = 30
-SERVING_S = 90
 CIDR = f"10.92.{os.getpid() % 256}.0/24"
 """Other clouds on this machine have networks too."""
 USER_DATA = """#cloud-config
@@ -39,57 +34,8 @@ runcmd:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    try:
-        ensure_docker(print)
-        absent = images.missing()
-    except MachineError as error:
-        pytest.skip(f"needs a Docker engine: {error}")
-    if absent:
-        pytest.skip(f"needs the local cloud's images: {', '.join(image.reference for image in absent)}")
-    directory = tmp_path_factory.mktemp("live")
-    yield directory
-    cloud.reset(directory)
-    engine = docker.from_env()
-    owned = {"label": f"greenroom.cloud={home_label(directory)}"}
-    assert engine.containers.list(all=True, filters=owned) == []
-    assert engine.volumes.list(filters=owned) == []
-    assert engine.networks.list(filters=owned) == []
-    engine.close()
-
-
-class Live:
-    """A client that waits for what takes time."""
-
-    def __init__(self, home: Path) -> None:
-        self.info = cloud.start(home, lambda _: None)
-
-    def ask(self, method: str, path: str, **body: Any) -> Any:
-        url, headers = f"{self.info.http}{path}", {"authorization": "Bearer x"}
-        response = httpx.request(method, url, json=body or None, headers=headers, timeout=120, trust_env=False)
-        assert response.is_success, response.text
-        return response.json() if response.content else None
-
-    def droplet(self, number: int) -> Any:
-        return wait_for(
-            lambda: self.ask("GET", f"/v2/droplets/{number}")["droplet"], ACTIVE_S, lambda d: not d["locked"]
-        )
-
-    def act(self, number: int, kind: str) -> None:
-        action = self.ask("POST", f"/v2/droplets/{number}/actions", type=kind)["action"]
-        done = wait_for(
-            lambda: self.ask("GET", f"/v2/actions/{action['id']}")["action"],
-            SERVING_S,
-            lambda item: item["status"] != "in-progress",
-        )
-        assert done["status"] == "completed", done
-
-
-def wait_for(look: Callable[[], Any], patience_s: float, good: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + patience_s
-    while not good(seen := look()):
-        assert time.monotonic() < deadline, f"still {seen}"
-        time.sleep(0.1)
-    return seen
+    with live_home(tmp_path_factory.mktemp("live")) as directory:
+        yield directory
 
 
 def is_open(address: str, port: int) -> bool:

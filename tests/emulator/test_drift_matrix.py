@@ -11,9 +11,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from driftlab import BY_HAND, ByHand, do, look
+from driftlab import APP, BY_HAND, ByHand, do, look
 from hostlab import Lab, Wish, booted_lab, counted_requests
 
+from infra.host.migrations import MigrationsProvider
 from infra.transport.pool import close_all
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def test_a_quiet_host_raises_no_alarm_and_is_asked_twice(lab: Lab, wish: Wish) -
     del wish
     for _ in range(QUIET_CHECKS):
         with counted_requests() as asked:
-            assert look(lab) == []
+            found = look(lab)
+        assert not found, [each.document() for each in found]
         assert len(asked) <= 3, asked
 
 
@@ -119,6 +121,16 @@ def test_a_variable_is_named_and_its_value_is_told_nowhere(lab: Lab, wish: Wish)
     told = f"{finding} {lab.state['env file']} {lab.shell('cat /var/lib/greenroom/probes/*')}"
     assert "canary-by-hand" not in told.replace(str(lab.state["env file"]["connection"]), "")
     del wish
+
+
+def test_a_schema_that_can_t_be_asked_for_is_told_with_what_was_printed_and_no_secret(lab: Lab, wish: Wish) -> None:
+    del wish
+    asks = {"current": ["sh", "-c", 'echo "no $INTERPOLATED here" >&2; exit 3']}
+    (finding,) = (MigrationsProvider().read("m", {**lab.state["migrations"], **asks}).outs or {})["findings"]
+    assert finding["found"] == "exit status 3: no [secret] here"
+
+    lab.shell(f"docker stop -t 1 {APP}")
+    assert [each.found for each in look(lab) if each.resource == "migrations"] == ["service app is exited"]
 
 
 def test_no_key_of_a_digest_is_left_on_the_host(lab: Lab, wish: Wish) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from enginelab.bench import CANARY, Bench
 from enginelab.embedded import Embedded
 from enginelab.official import Official, environment, is_available
+
+from infra.cli.translation import Translator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +125,27 @@ def test_46_what_one_leaves_half_done_the_other_finishes(tmp_path: Path, first: 
     assert "update c" in report.steps
     assert bench.state.things == ["a", "b", "c"]
     assert len(bench.world.alive()) == 3
+
+
+def test_a_look_through_the_cli_tells_what_a_look_through_this_engine_tells(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "lab", Embedded())
+    secret = f'pulumi.Output.secret("{CANARY}")'
+    bench.good(f'a = Thing("a", x=1, n=[1, 2])\nThing("b", x=2)\nThing("c", s={secret}, opts=options(depends_on=[a]))')
+    official = Official()
+    official.prepare(bench)
+    bench.world.drift("a-1", x=9)
+    bench.world.put("b-1", None)
+    before = bench.snapshot()
+
+    mine = Embedded().engine(bench).look().steps
+    translator = Translator(time.time(), lambda _event: None, only_reads=True)
+    official.stack(bench).preview_refresh(on_event=translator, on_output=lambda _line: None)
+
+    told = [{step.name: (step.op, step.diff, step.found) for step in steps} for steps in (mine, translator.steps)]
+    assert {name: each[0] for name, each in told[0].items()} == {"a": "update", "b": "delete", "c": "same"}
+    assert {name: each for name, each in told[1].items() if name in told[0]} == told[0]
+    assert CANARY not in repr(told)
+    assert bench.snapshot() == before, "a look has changed the backend"
 
 
 def test_the_cli_reads_history_outputs_and_an_exported_deployment(tmp_path: Path) -> None:

@@ -276,6 +276,19 @@ def test_what_takes_long_is_named_again(monkeypatch: pytest.MonkeyPatch) -> None
     assert any("still creating droplet" in line for line in lines_of(feed))
 
 
+@pytest.mark.parametrize("found", ["same", "update", "delete"])
+def test_a_read_that_has_ended_is_not_reminded_of(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    monkeypatch.setattr("infra.cli.progress.REMIND_S", 0.1)
+    monkeypatch.setattr("infra.cli.progress.TICK_S", 0.02)
+
+    def feed(progress: Progress) -> None:
+        progress(StepStarted(0.0, step("droplet", "refresh")))
+        progress(StepFinished(0.0, step("droplet", found)))
+        time.sleep(0.3)
+
+    assert not any("still" in line for line in lines_of(feed, verb="refresh"))
+
+
 def test_a_plan_prints_no_acts() -> None:
     assert lines_of(lambda progress: progress(StepFinished(1.0, step("a", "create"))), verb="preview") == []
 

@@ -159,8 +159,15 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         "a schema that can't be asked for",
         MigrationsProvider(),
         {"service": "app", "revision": "2"},
-        {"current": {"exit_status": -1, "stdout": ""}},
-        [("2", "no running container", None)],
+        {"current": {"exit_status": -1, "stdout": "", "stderr": "service app is exited"}},
+        [("2", "service app is exited", None)],
+    ),
+    (
+        "a schema that does not answer",
+        MigrationsProvider(),
+        {"service": "app", "revision": "2"},
+        {"current": {"exit_status": 1, "stdout": "", "stderr": "Traceback:\n  refused"}},
+        [("2", "exit status 1: Traceback: refused", None)],
     ),
     ("a proxy's file", ProxyProvider(), PROXY, {**PROXIED, "file": {**FILE, "digest": "x"}}, [("d", "x", AT)]),
     (

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 import io
 import json
-import struct
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import paramiko
 import pytest
@@ -20,15 +18,11 @@ from infra.errors import AuthenticationError, UnreachableError
 from infra.host.keys import new_key_pair
 from infra.transport.link import Link
 from infra.transport.pool import Pool
-from infra.transport.testing import relay, ssh_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from infra.transport.testing import NEWKEYS, packets_up, relay, ssh_server
 
 HOST = new_key_pair()
 LOGIN = new_key_pair()
 OTHER = new_key_pair()
-NEWKEYS = 21
 TRANSPORT = Path(__file__).parents[2] / "infra" / "transport"
 BOUNDED = {"acquire", "create_connection", "get", "join", "open_session", "start_client", "wait"}
 """Calls that wait, and wait for ever unless they are told how long."""
@@ -39,17 +33,6 @@ def _ecdsa_pair() -> tuple[str, str]:
     sink = io.StringIO()
     key.write_private_key(sink)
     return f"{key.get_name()} {key.get_base64()}", sink.getvalue()
-
-
-def packets_up(stream: bytes) -> Iterator[tuple[int, int]]:
-    """Yield kind and end of each packet that a client sent in the clear: up to the one that turns encryption on."""
-    at = stream.index(b"\n") + 1
-    while at < len(stream):
-        length, _, kind = struct.unpack_from(">IBB", stream, at)
-        at += 4 + length
-        yield kind, at
-        if kind == NEWKEYS:
-            return
 
 
 @pytest.mark.parametrize("impostor", ["another ed25519 key", "another kind of key"])

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.posture import FLOOR, posture
 from infra.transport.remote.processes import command_text, run
-from infra.transport.remote.report import ActFailure, parse_env
+from infra.transport.remote.report import ActFailure, Redactor, parse_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,8 @@ _GONE = (304, 404, 409)
 _TELLING = 8
 """Shorter values stand in texts by chance."""
 _SECOND_LOOK_S = 0.5
+_EVIDENCE = 1000
+"""How much of what a failed command printed is kept, from its end."""
 
 
 def model_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -134,23 +136,37 @@ def _since(state: dict[str, Any]) -> str | None:
 
 
 def exec_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    """Run a command inside a service's running container; exit status -1 when it has none.
+    """Run a command inside a service's running container; exit status -1, with the reason, when it has none.
 
     One that fails is asked once more: an engine that is busy refuses an exec now and then, and a database a connection.
+    What a failure printed is evidence, and goes out with the values of `redact`'s variables masked.
     """
     fact = _exec(probe)
-    if fact["exit_status"] > 0:
+    if fact["exit_status"] != 0:
         time.sleep(_SECOND_LOOK_S)
         fact = _exec(probe)
+    if fact["exit_status"] != 0:
+        redactor = Redactor.of_env_file(probe["redact"]["path"], probe["redact"]["names"])
+        fact["stderr"] = redactor.clean((fact["stdout"] + fact["stderr"]).strip())[-_EVIDENCE:]
+        fact["stdout"] = ""
     return fact
 
 
 def _exec(probe: dict[str, Any]) -> dict[str, Any]:
-    container = service_containers(Engine(), probe["project"]).get(probe["service"])
-    if container is None or container["state"] != "running":
-        return {"exit_status": -1, "stdout": "", "stderr": ""}
+    container = _container_of(probe)
+    if container["state"] != "running":
+        return {"exit_status": -1, "stdout": "", "stderr": f"service {probe['service']} is {container['state']}"}
     finished = run(["docker", "exec", *probe["options"], container["id"], *probe["argv"]])
     return {"exit_status": finished.exit_status, "stdout": finished.stdout, "stderr": finished.stderr}
+
+
+def _container_of(probe: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a service's container, and why there is none to ask."""
+    try:
+        found = _by_service(Engine().containers(probe["project"]))
+    except EngineRefusal as refusal:
+        return {"state": f"not to be asked: {refusal}"}
+    return found.get(probe["service"], {"state": "without a container"})
 
 
 def _read(path: str) -> bytes:
@@ -209,11 +225,14 @@ def _texts(value: Any) -> Iterator[str]:
 def service_containers(engine: Engine, project: str) -> dict[str, Any]:
     """Return the facts of a project's containers by service; nothing where the engine does not run."""
     try:
-        found = engine.containers(project)
+        return _by_service(engine.containers(project))
     except EngineRefusal as refusal:
         if refusal.status == 0:
             return {}
         raise
+
+
+def _by_service(found: list[dict[str, Any]]) -> dict[str, Any]:
     services: dict[str, Any] = {}
     for container in sorted(found, key=lambda each: each["Created"]):
         labels = container["Config"].get("Labels") or {}

@@ -47,7 +47,7 @@ class ReservedIp(Resource):
         if answer is None:
             return None
         seen = properties(answer["reserved_ip"])
-        if "dropletId" not in known:
+        if not known.get("dropletId"):  # the official provider records null where there is none
             seen.pop("dropletId", None)
         return seen
 

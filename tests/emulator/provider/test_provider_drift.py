@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,3 +141,17 @@ def test_of_a_cut_link_is_read_as_gone(provider: Plugin, cloud: Cloud) -> None:
     assert [provider.read(link) for link in links] == [None, None]
     for link in links:
         provider.delete(link)
+
+
+@pytest.mark.parametrize("recorded", [{}, {"dropletId": None}], ids=["by this provider", "by the official one"])
+def test_an_address_that_an_assignment_holds_does_not_differ_by_its_droplet(
+    provider: Plugin, recorded: dict[str, None]
+) -> None:
+    droplet = provider.create("Droplet", {"region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64"})
+    address = provider.create("ReservedIp", {"region": "fra1"})
+    link = provider.create("ReservedIpAssignment", {"ipAddress": address.id, "dropletId": droplet.id})
+
+    seen = provider.read(replace(address, outputs={**address.outputs, **recorded}))
+    assert seen
+    assert not seen.outputs.get("dropletId")
+    provider.delete(link)

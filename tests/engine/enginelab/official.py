@@ -38,7 +38,7 @@ class Official:
         events: list[Any] = []
         said: list[str] = []
         since = len(bench.world.entries())
-        stack = self._stack(bench)
+        stack = self.stack(bench)
         error = ""
         try:
             getattr(stack, operation)(on_event=events.append, on_output=said.append)
@@ -48,11 +48,12 @@ class Official:
 
     def spawn(self, bench: Bench, operation: str) -> Background:
         """Start an operation in a process of its own."""
-        self._stack(bench)
+        self.stack(bench)
         argv = ["pulumi", operation, "--yes", "--skip-preview", "--non-interactive", "--stack", bench.stack]
         return Background(argv, environment(bench), bench.root, bench)
 
-    def _stack(self, bench: Bench) -> automation.Stack:
+    def stack(self, bench: Bench) -> automation.Stack:
+        """Give the laboratory's stack to the automation API."""
         options = automation.LocalWorkspaceOptions(env_vars=environment(bench))
         return automation.create_or_select_stack(bench.stack, work_dir=str(bench.root), opts=options)
 
