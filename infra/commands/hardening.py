@@ -76,6 +76,7 @@ FILES = (
     File("/etc/systemd/system/docker-.scope.d/greenroom.conf", "scope.conf"),
     File("/etc/systemd/system/greenroom-aide.service", "aide.service"),
     File("/etc/systemd/system/greenroom-aide.timer", "aide.timer"),
+    File("/etc/systemd/system/tmp.mount.d/greenroom.conf", "tmp.mount"),
     File("/etc/systemd/system/usbguard.service.d/greenroom.conf", "usbguard.service"),
     File("/etc/usbguard/usbguard-daemon.conf", "usbguard-daemon.conf", "0600"),
     File("/etc/usbguard/rules.conf", "usbguard.rules", "0600"),

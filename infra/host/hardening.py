@@ -62,6 +62,7 @@ class HardeningProvider(HostProvider):
             "defs": {"kind": "defs", "path": _DEFS, "names": list(hardening.DEFS)},
             "fstab": {"kind": "defs", "path": _FSTAB, "names": ["proc"]},
             "mounts": {"kind": "defs", "path": "/proc/self/mounts", "names": ["proc"]},
+            "tmp": {"kind": "mount", "path": "/tmp"},  # noqa: S108 - the host's
             "units": {"kind": "units", "names": [_NFTABLES, *hardening.TIMERS]},
             "pending": {"kind": "pending"},
         }
@@ -75,6 +76,7 @@ class HardeningProvider(HostProvider):
             *_kernel(facts),
             *_passwords(facts),
             *_processes(facts),
+            *_temporary(facts),
             *_timers(facts),
             *_docker(facts),
             *_access(spec, facts),
@@ -211,6 +213,14 @@ def _processes(facts: dict[str, Any]) -> list[acts.Act]:
     if "hidepid=invisible" not in facts["mounts"].get("proc", ""):
         steps.append(acts.run(why, ["mount", "-o", "remount,hidepid=invisible", "/proc"]))
     return steps
+
+
+def _temporary(facts: dict[str, Any]) -> list[acts.Act]:
+    """Let nothing be started in /tmp where that is a file system of its own; from the next boot on its unit says so."""
+    if not facts["tmp"]["source"] or "noexec" in facts["tmp"]["options"]:
+        return []
+    remount = ["mount", "-o", "remount,nosuid,nodev,noexec", "/tmp"]  # noqa: S108 - the host's
+    return [acts.run("programs can be started in /tmp", remount)]
 
 
 def _timers(facts: dict[str, Any]) -> list[acts.Act]:

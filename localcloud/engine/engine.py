@@ -28,7 +28,8 @@ class Engine:
     installed under `$PULUMI_HOME/plugins` goes before them. `environment` is the whole environment of program and
     plugins. `preload` names modules of the program that may be imported before its configuration is known, while the
     stack's key is derived; without it the SDKs that the last run used are. `preload_to_read` names what providers need
-    when the program does not run. Events are delivered one at a time, on whatever thread makes them.
+    to read the world, where that is all or comes first. Events are delivered one at a time, on whatever thread makes
+    them.
 
         engine = Engine(root, "dev", backend=home, passphrase="...", providers={}, environment={}, on_event=print)
         result = engine.up()

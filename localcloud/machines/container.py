@@ -65,7 +65,7 @@ def configuration(spec: MachineSpec, names: Names, place: Place) -> tuple[dict[s
         "cap_add": list(place.capabilities),
         "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
         "device_cgroup_rules": ["a *:* rwm"],
-        "tmpfs": {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"},  # noqa: S108 - in the droplet
+        "tmpfs": {"/run": "exec,mode=755", "/run/lock": ""},
         "cgroupns": "private",
         "binds": [f"{names.disk(spec.droplet_id)}:/var/lib/docker"],
         "extra_hosts": {REGISTRY_HOST: place.gateway, GIT_HOST: place.gateway},

@@ -46,6 +46,7 @@ for m in cramfs freevxfs hfs hfsplus jffs2 udf usb-storage dccp tipc rds sctp; d
   done
 } >/etc/sysctl.d/60-good.conf
 grep ^net /etc/sysctl.d/60-good.conf | while IFS='=' read -r key value; do sysctl -qw "$key=$value" || true; done
+mount -o remount,nosuid,nodev,noexec /tmp
 package unattended-upgrades; package at
 for t in apt-daily apt-daily-upgrade; do systemctl unmask -q $t.timer; systemctl enable -q $t.timer; done
 cat >/etc/apt/apt.conf.d/52good <<'X'
@@ -241,7 +242,7 @@ BREAKS: list[tuple[str, str]] = [
     ),
     ("docker-6.1", "for i in $(seq 24); do echo $i >/root/i; tar -C /root -c i | docker import - junk:$i; done"),
     (" ".join(_MODULES), "rm /etc/modprobe.d/good.conf"),
-    ("debian-1.1.2.1.2 debian-1.1.2.1.3", "mount -o remount,dev,suid /tmp"),
+    ("debian-1.1.2.1.2 debian-1.1.2.1.3 debian-1.1.2.1.4", "mount -o remount,dev,suid,exec /tmp"),
     ("debian-1.1.2.2.2 debian-1.1.2.2.3 debian-1.1.2.2.4", "mount -o remount,dev,suid,exec /dev/shm"),
     ("debian-7.1.11", "mkdir /opt/open; chmod 0777 /opt/open; touch /opt/open/file; chmod 0666 /opt/open/file"),
     ("debian-7.1.12", "touch /opt/stray; chown 4242 /opt/stray"),

@@ -142,7 +142,8 @@ def test_nothing_but_22_80_and_443_comes_in(run: Any) -> None:
 
 
 def test_a_named_reserved_address_is_assigned_and_not_made(run: Any) -> None:
-    config = config_of("staging", secrets={"POSTGRES_PASSWORD": {"source": "generated"}}, environment={})
+    named = {"POSTGRES_USER": "u", "POSTGRES_DB": "d"}
+    config = config_of("staging", secrets={"POSTGRES_PASSWORD": {"source": "generated"}}, environment=named)
     cloud, outputs = run("staging", config)
     kinds = by_kind(cloud)
     assert "ReservedIp" not in kinds
@@ -158,6 +159,16 @@ def test_the_release_tag_goes_to_compose_and_not_into_the_env_file(run: Any) -> 
     assert env_file["values"]["DATABASE_URL"].startswith("postgresql://{{ POSTGRES_USER }}:")
     variables = by_kind(cloud)["ComposeStack"][0].inputs["workload"]["variables"]
     assert variables == {"IMAGE_TAG": "staging-aaaaaaa", "DATA_DIRECTORY": "/mnt/greenroom_local_data"}
+
+
+def test_the_table_of_revisions_is_named_in_full(run: Any) -> None:
+    cloud, _ = run("local", config_of("local"))
+    assert by_kind(cloud)["Migrations"][0].inputs["version"] == {
+        "service": "tsh_postgres_staging",
+        "role": "tsh_app_user",
+        "name": "tsh_erp_staging",
+        "table": "alembic_version",
+    }
 
 
 def test_bad_settings_end_the_program_before_anything_is_registered(run: Any) -> None:

@@ -68,6 +68,7 @@ def once_there(path: Path, act: Any) -> None:
 
     def wait() -> None:
         assert eventually(path.exists)
+        time.sleep(0.2)  # by then the host has told that the job has begun
         act()
 
     threading.Thread(target=wait).start()

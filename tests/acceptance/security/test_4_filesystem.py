@@ -25,6 +25,7 @@ PARTITIONS = [
 OPTIONS = [
     ("debian-1.1.2.1.2", "/tmp", "nodev"),
     ("debian-1.1.2.1.3", "/tmp", "nosuid"),
+    ("debian-1.1.2.1.4", "/tmp", "noexec"),
     ("debian-1.1.2.2.2", "/dev/shm", "nodev"),
     ("debian-1.1.2.2.3", "/dev/shm", "nosuid"),
     ("debian-1.1.2.2.4", "/dev/shm", "noexec"),
