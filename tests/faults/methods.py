@@ -1,0 +1,181 @@
+"""Who deals with a fault: Greenroom's healer, and the baselines that an operator in a hurry would try.
+
+Each ends in a claim. A baseline's claim of success is the exit status of what was typed, as a script would take it.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BASELINES", "Greenroom", "Method", "Restart", "RunAgain", "UpAgain"]
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bed import DIRECTORY, Run
+from judge import Claim
+
+if TYPE_CHECKING:
+    from bed import Lab
+    from faultcase import Case
+
+WATCH_LIMIT_S = 240.0
+HEAL_LIMIT_S = 660.0
+NOTICED = ("detected", "incident ")
+QUIET_S = 3.0
+
+
+class Method(Protocol):
+    """A way to deal with a fault."""
+
+    name: str
+
+    def prepare(self, lab: Lab, case: Case) -> None:
+        """Do what has to be done before the fault strikes."""
+        ...
+
+    def act(self, lab: Lab, case: Case, injected_at: float) -> Claim:
+        """Deal with it."""
+        ...
+
+
+def fails_to_deploy(lab: Lab) -> Run:
+    """Run the deployment that meets the fault, as everybody did before they knew of it."""
+    return lab.greenroom("up", "--yes", timeout_s=HEAL_LIMIT_S)
+
+
+class RunAgain:
+    """Type the same command again."""
+
+    name = "run it again"
+
+    def prepare(self, lab: Lab, case: Case) -> None:
+        """Nothing runs before."""
+
+    def act(self, lab: Lab, case: Case, injected_at: float) -> Claim:
+        runs = [fails_to_deploy(lab)] if case.strikes == "deployment" else []
+        if not runs or runs[0].status:
+            runs.append(fails_to_deploy(lab))
+        return claim_of(self.name, runs[-1], injected_at)
+
+
+class Restart:
+    """Restart every container, and Docker with them."""
+
+    name = "restart everything"
+
+    def prepare(self, lab: Lab, case: Case) -> None:
+        """Nothing runs before."""
+
+    def act(self, lab: Lab, case: Case, injected_at: float) -> Claim:
+        first = [fails_to_deploy(lab)] if case.strikes == "deployment" else []
+        if first and not first[0].status:
+            return claim_of(self.name, first[0], injected_at)
+        script = "systemctl restart docker && docker restart -t 5 $(docker ps -aq)"
+        return claim_of(self.name, _on_the_droplet(lab, script), injected_at)
+
+
+class UpAgain:
+    """`docker compose up` again, on the droplet."""
+
+    name = "docker compose up again"
+
+    def prepare(self, lab: Lab, case: Case) -> None:
+        """Nothing runs before."""
+
+    def act(self, lab: Lab, case: Case, injected_at: float) -> Claim:
+        first = [fails_to_deploy(lab)] if case.strikes == "deployment" else []
+        if first and not first[0].status:
+            return claim_of(self.name, first[0], injected_at)
+        script = f"cd {DIRECTORY} && {lab.compose_words} up -d --build --wait --wait-timeout 60"
+        return claim_of(self.name, _on_the_droplet(lab, script), injected_at)
+
+
+BASELINES: tuple[Method, ...] = (RunAgain(), Restart(), UpAgain())
+
+
+def _on_the_droplet(lab: Lab, script: str) -> Run:
+    """Type something on the droplet, over the login that `greenroom ssh` gives."""
+    return lab.greenroom("ssh", "--", "sh", "-c", script, timeout_s=300)
+
+
+def claim_of(who: str, run: Run, injected_at: float) -> Claim:
+    """Take the exit status for what it says."""
+    return Claim(who, run.status, run.status == 0, repair_s=run.ended - injected_at, tail=run.text("err")[-1500:])
+
+
+class Greenroom:
+    """The healer: `up --heal` where a deployment meets the fault, `watch` or `heal` where it strikes at run time."""
+
+    name = "greenroom"
+
+    def __init__(self) -> None:
+        self._watch: Run | None = None
+
+    def prepare(self, lab: Lab, case: Case) -> None:
+        """Where the watch has to notice it, it looks on already; a quiet stack must not alarm it."""
+        self._watch = None
+        if case.watched:
+            self._known = incidents(lab)
+            self._watch = lab.start("watch", "--json")
+            time.sleep(QUIET_S)
+            if self._watch.process.poll() is not None:
+                raise RuntimeError(f"the watch ended by itself\n{self._watch.wait(1).text('err')[-2000:]}")
+
+    def act(self, lab: Lab, case: Case, injected_at: float) -> Claim:
+        if self._watch is not None:
+            return self._watched(lab, injected_at)
+        argv = ["up", "--heal", "--yes", "--json"] if case.strikes == "deployment" else ["heal", "--json"]
+        run = lab.greenroom(*argv, timeout_s=HEAL_LIMIT_S)
+        document = run.document
+        return claim_of_incident(document.get("incident") or document, run, injected_at)
+
+    def _watched(self, lab: Lab, injected_at: float) -> Claim:
+        """Wait until the watch has dealt with it, then end the watch."""
+        assert self._watch is not None
+        deadline = time.monotonic() + WATCH_LIMIT_S
+        while time.monotonic() < deadline and self._watch.process.poll() is None:
+            if new := [each for each in incidents(lab) if each not in self._known]:
+                break
+            time.sleep(0.2)
+        else:
+            new = []
+        ended = time.monotonic()
+        self._watch.process.send_signal(2)
+        self._watch.wait(60)
+        self._watch.ended = ended
+        document = lab.greenroom("incidents", new[-1], "--json").document if new else {}
+        return claim_of_incident(document, self._watch, injected_at)
+
+
+def incidents(lab: Lab) -> list[str]:
+    """Name the incidents that are written down."""
+    place = lab.home / "local" / "incidents"
+    return sorted(path.parent.name for path in place.glob("*/incident.json")) if place.is_dir() else []
+
+
+def claim_of_incident(document: dict[str, Any], run: Run, injected_at: float) -> Claim:
+    """Read what the healer says of itself; times are the lab's own, taken as its lines came."""
+    ending = str(document.get("ending", ""))
+    attempts = [each for each in document.get("attempts", []) if each.get("match")]
+    asked = document.get("remaining", [])
+    noticed = next((line.at for line in run.lines if line.at > injected_at and _is_notice(line.text)), None)
+    return Claim(
+        "greenroom",
+        run.status,
+        ending in {"healed", "healthy"} or (not ending and run.status == 0),
+        ending=ending,
+        causes=tuple(each["match"]["cause"]["code"] for each in attempts),
+        roles=tuple(dict.fromkeys(each["cause"]["role"] for each in asked)),
+        acts=tuple(_text(done["act"]) for each in attempts for done in each.get("outcomes", [])),
+        next_steps=sum(len(each.get("next_steps", [])) for each in asked[:1]),
+        detection_s=noticed - injected_at if noticed else None,
+        repair_s=run.ended - (noticed or injected_at),
+        tail=run.text("err")[-3000:],
+    )
+
+
+def _is_notice(text: str) -> bool:
+    return any(word in text.lower() for word in NOTICED)
+
+
+def _text(act: dict[str, Any]) -> str:
+    return f"{act['verb']} {act['subject']}"
