@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from infra.healing.issues import issues_of
+
 if TYPE_CHECKING:
     from infra.healing.incident import Incident
 
@@ -30,7 +32,7 @@ class Metrics:
     duration_s: float
     """From the notice to the end, however it ended."""
     tries: int
-    """Turns of the loop that acted, or planned to in a dry run."""
+    """Turns of the loop that had a plan."""
     acts: int
     """Acts that were carried out."""
     failed_acts: int
@@ -48,8 +50,8 @@ def metrics_of(incident: Incident) -> Metrics:
     detection = seconds_between(incident.began, incident.detected)
     duration = max(seconds_between(incident.detected, incident.ended) or 0.0, 0.0)
     outcomes = [outcome for attempt in incident.attempts for outcome in attempt.outcomes]
-    fates = _fates(incident)
-    healed = sum(fates.values())
+    issues = issues_of(incident)
+    healed = sum(not issue.is_open for issue in issues)
     return Metrics(
         detection_s=round(detection, 3) if detection is not None and detection >= 0 else None,
         repair_s=round(duration, 3) if incident.ending == HEALED and not incident.dry_run else None,
@@ -57,9 +59,9 @@ def metrics_of(incident: Incident) -> Metrics:
         tries=sum(bool(attempt.plan) for attempt in incident.attempts),
         acts=len(outcomes),
         failed_acts=sum(not outcome.succeeded for outcome in outcomes),
-        issues=len(fates),
+        issues=len(issues),
         healed=healed,
-        success_rate=round(healed / len(fates), 4) if fates else None,
+        success_rate=round(healed / len(issues), 4) if issues else None,
     )
 
 
@@ -76,13 +78,3 @@ def seconds_between(earlier: str, later: str) -> float | None:
     """Return the seconds from one time to another, negative where they stand the other way round."""
     start, end = instant(earlier), instant(later)
     return (end - start).total_seconds() if start and end else None
-
-
-def _fates(incident: Incident) -> dict[str, bool]:
-    """Say of every fault that was met whether it is gone; the last word counts, and what remains is not healed."""
-    fates: dict[str, bool] = {}
-    for attempt in incident.attempts:
-        name = attempt.match.fingerprint if attempt.match else attempt.failure.code if attempt.failure else ""
-        if name:
-            fates[name] = attempt.healed
-    return {**fates, **dict.fromkeys((match.fingerprint for match in incident.remaining), False)}

@@ -1,4 +1,4 @@
-"""The incident document: what is written is what is read; it holds to its schema, hides secrets, is never half there."""
+"""The incident document: what is written is what is read; holds to its schema, hides secrets, is never half there."""
 
 from __future__ import annotations
 
