@@ -7,7 +7,8 @@ __all__ = ["PAGE", "page_of_ledger", "summary_of_ledger"]
 from typing import TYPE_CHECKING, Any
 
 from infra.commands.templates import TEMPLATES, render
-from infra.healing.pages import STYLE, TONES, seconds_text, shown
+from infra.healing.metrics import seconds_text
+from infra.healing.pages import STYLE, TONES, shown
 from infra.healing.plain import to_plain
 from infra.healing.plots import Plot, plot_of
 from infra.redaction import PROCESS

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from infra.commands.templates import TEMPLATES, render
 from infra.healing.document import save, write
 from infra.healing.issues import issues_of, summary_of
-from infra.healing.metrics import metrics_of, seconds_between
+from infra.healing.metrics import NOTHING, metrics_of, seconds_between, seconds_text
 from infra.healing.picture import picture_of
 from infra.healing.plain import to_plain
 from infra.healing.wording import visible
@@ -51,7 +51,6 @@ _SPECIAL = re.compile(
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])")
 _FENCE = re.compile(r"`{3,}")
 _TICKS = re.compile(r"`+")
-NOTHING = "\u2013"
 LINE_LIMIT, TEXT_LIMIT = 400, 8000
 
 
@@ -106,19 +105,6 @@ def fenced(value: Any) -> str:
     text = shown(value).strip("\n")
     fence = "`" * (max((len(run) for run in _FENCE.findall(text)), default=2) + 1)
     return f"{fence}text\n{text}\n{fence}"
-
-
-def seconds_text(value: Any) -> str:
-    """Write a duration: 2.1 s, 46.7 s, 8 min 5 s, 1 h 2 min."""
-    if value is None:
-        return NOTHING
-    seconds = float(value)
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def _line(value: Any) -> str:
