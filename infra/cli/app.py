@@ -27,6 +27,7 @@ VERBS = {
     "verify": ("infra.cli.proof", "Prove that the stack does what it should."),
     "logs": ("infra.cli.host", "Print the logs of the stack's services."),
     "ssh": ("infra.cli.host", "Open a shell on the droplet, or run a command there."),
+    "incidents": ("infra.cli.incidents", "Show what healing has met: the list, one report, the ledger."),
     "secrets": ("infra.cli.secret", "List, check, set and rotate secrets."),
     "cloud": ("infra.cli.cloud", "Start, stop, show or reset the local cloud."),
 }
