@@ -48,7 +48,7 @@ _UNIT_WITHIN_S = 30.0
 _RENEWED_WITHIN_S = (10.0, 60.0)
 """By reading the configuration again; then from nothing, which ACME may need."""
 _EXPIRED, _NOTHING_SERVED = "expired", "none"
-_JOURNAL_LINES = 12
+_JOURNAL_LINES = 4
 
 
 class Seen(TypedDict):
@@ -274,8 +274,11 @@ def _unit_text(unit: str, facts: dict[str, str]) -> str:
 
 
 def _journal(unit: str) -> str:
-    argv = ["journalctl", "--unit", unit, "--lines", str(_JOURNAL_LINES), "--no-pager", "--output", "cat"]
-    return run(argv, timeout_s=10.0).stdout.strip()[-1500:]
+    """Return the last lines in which a unit, or systemd about it, tells of an error."""
+    argv = ["journalctl", "--unit", unit, "--lines", "100", "--no-pager", "--output", "cat"]
+    lines = run(argv, timeout_s=10.0).stdout.splitlines()
+    telling = [line[:300] for line in lines if re.search(r"error|fail|fatal|denied", line, re.IGNORECASE)]
+    return "\n".join(dict.fromkeys(telling[-_JOURNAL_LINES:]))
 
 
 # ---- the proxy
