@@ -307,9 +307,23 @@ class Escalation(Model):
 
 
 class HealingSettings(Model):
-    """What a healer may do for this stack; see docs/healing.md."""
+    """What a healer may do for this stack beyond the droplet; see docs/healing.md."""
 
     escalation: Escalation = Field(default_factory=Escalation)
+    push: bool = False
+    """Whether the branch with a patch may be pushed to the workload's repository."""
+    deploy_patched: bool = False
+    """Whether such a branch is deployed as long as the commit that it mends is the newest of `workload.branch`."""
+    branch_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*[/-]$")] = (
+        "greenroom/heal-"
+    )
+    """How the branches are called; the first 12 digits of the commit that one mends follow."""
+
+    @model_validator(mode="after")
+    def _pushes_what_it_deploys(self) -> HealingSettings:
+        if self.deploy_patched and not self.push:
+            raise expected("deployPatched with push: true only, as the droplet fetches the branch")
+        return self
 
 
 class Waiver(Model):

@@ -35,7 +35,16 @@ from infra.transport.remote.hardening import (
     sysctl_act,
 )
 from infra.transport.remote.jobs import Jobs
+from infra.transport.remote.lock_file import lock_file_act
 from infra.transport.remote.processes import run, run_act, stop_all
+from infra.transport.remote.remedies import (
+    prune_images_act,
+    reload_proxy_act,
+    remove_container_act,
+    renew_certificate_act,
+    restart_service_act,
+    start_unit_act,
+)
 from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
 from infra.transport.remote.stack import (
     containers_fact,
@@ -135,12 +144,19 @@ ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "down": down_act,
     "files": files_act,
     "guard": guard_act,
+    "lock_file": lock_file_act,
     "mount": mount_act,
+    "prune_images": prune_images_act,
+    "reload_proxy": reload_proxy_act,
     "remember": remember_act,
     "remove": remove_act,
+    "remove_container": remove_container_act,
     "remove_images": remove_images_act,
+    "renew_certificate": renew_certificate_act,
+    "restart_service": restart_service_act,
     "run": run_act,
     "start": start_act,
+    "start_unit": start_unit_act,
     "sysctl": sysctl_act,
     "together": _together_act,
     "undo_pending": undo_pending_act,
