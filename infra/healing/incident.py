@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from infra.healing.model import Attempt, Failure, Match
 
 Trigger = Literal["up", "heal", "watch"]
-Ending = Literal["healthy", "healed", "escalated", "stopped", "exhausted"]
-"""Nothing was wrong; all is proved again; a person is asked; the stop file or a signal ended it; the budget did."""
+Ending = Literal["healthy", "healed", "escalated", "stopped", "exhausted", "planned"]
+"""Nothing was wrong; all is proved again; a person is asked; the stop file or a signal ended it; the budget did; it was
+a dry run, which ends with the first plan."""
 
 
 @dataclass(frozen=True)
