@@ -7,7 +7,7 @@ a fault of its own. All that the loop does to the world goes through `Ports`; wh
 
 from __future__ import annotations
 
-__all__ = ["Healer", "PlanBrokenError", "stamp"]
+__all__ = ["Healer", "PlanBrokenError", "new_id", "stamp"]
 
 import secrets
 from collections import deque
@@ -20,6 +20,7 @@ from infra.healing.failures import failure_of_proof
 from infra.healing.incident import Incident, Moment
 from infra.healing.model import Attempt, Verb
 from infra.healing.policy import Budget, Spent, choose
+from infra.healing.telling import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from infra.healing.policy import Decision, Remedy
     from infra.healing.ports import Halt, Ports
 
-PROOF_LINES = 3
 HARMLESS = frozenset({Verb.WAIT})
 """Acts that touch nothing, so that nobody's identity has to be proved for them."""
 
@@ -50,6 +50,11 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def new_id(moment: datetime) -> str:
+    """Make an incident's id, which sorts by time."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
 class Healer:
     """One run for one stack."""
 
@@ -59,11 +64,13 @@ class Healer:
         ports: Ports,
         *,
         remedies: Mapping[str, Remedy],
+        incident: str,
         trigger: Trigger = "heal",
         budget: Budget | None = None,
         dry_run: bool = False,
     ) -> None:
         self._stack, self._ports, self._remedies, self._trigger = stack, ports, remedies, trigger
+        self._id = incident
         self._budget, self._dry_run = budget or Budget(), dry_run
         self._spent, self._began = Spent(), ports.clock()
         self._attempts: deque[Attempt] = deque()
@@ -88,7 +95,7 @@ class Healer:
             self._note("ended", halted.halt.why)
         self._note("ended", ending)
         return Incident(
-            id=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
+            id=self._id,
             stack=self._stack,
             trigger=self._trigger,
             began=(failure.at if failure and failure.at else stamp(now)),
@@ -107,15 +114,18 @@ class Healer:
     # ---- the loop
 
     def _loop(self, failure: Failure | None, *, recorded: bool) -> Ending:
-        situation = self._look(self._identify() or failure)
+        situation: Situation | None = self._look(self._identify() or failure)
         while True:
             matches = self._diagnose(situation)
             if not matches:
+                if situation.failure or situation.statements:
+                    self._note("escalated", "something is wrong and no cause is named")
+                    return "escalated"
                 if self._dry_run:
                     return "healthy"
                 situation = self._finished()
                 if situation is None:
-                    return "healed" if self._attempts else "healthy"
+                    return "healed" if self._attempts or self._failure else "healthy"
                 continue
             decision = self._choose(situation, matches)
             if decision.refusal and recorded and situation.failure == failure and not self._dry_run:
@@ -129,6 +139,8 @@ class Healer:
                 self._enter(situation, decision)
                 return "planned"
             situation = self._act(situation, decision)
+            if situation is None:
+                return "escalated"
 
     def _finished(self) -> Situation | None:
         """Come to the deployment's end and prove it; None when all holds, else the situation that was met."""
@@ -140,8 +152,11 @@ class Healer:
         self._settle(gone=True)
         return None
 
-    def _act(self, situation: Situation, decision: Decision) -> Situation:
-        """Perform the plan, go on with the deployment where it did not do so itself, and look again."""
+    def _act(self, situation: Situation, decision: Decision) -> Situation | None:
+        """Perform the plan, go on with the deployment where it did not do so itself, and look again.
+
+        None after an offer: the cause stands until a person takes it, so there is nothing to look at.
+        """
         self._enter(situation, decision)
         self._ports.record(
             "plan",
@@ -157,6 +172,10 @@ class Healer:
         self._attempts[-1] = replace(self._attempts[-1], outcomes=outcomes, ended=stamp(self._ports.now()))
         self._open = True
         succeeded = all(each.succeeded for each in outcomes)
+        if succeeded and failure is None and decision.plan[-1].verb is Verb.OFFER_PATCH:
+            self._remaining = (decision.match, *decision.others)
+            self._note("escalated", f"offered: {outcomes[-1].after}")
+            return None
         if failure is None and self._unfinished and succeeded:
             failure = self._resume()
         return self._look(failure if failure or succeeded else situation.failure)
@@ -272,6 +291,10 @@ class Healer:
         if decision.plan:
             self._note("planned", "; ".join(each.text for each in decision.plan))
 
+    def _tell(self, decision: Decision) -> None:
+        for line in lines_of(decision):
+            self._ports.say(line)
+
     def _settle(self, *, gone: bool) -> None:
         """Note what has become of the last attempt that acted."""
         if self._open and self._attempts:
@@ -282,43 +305,15 @@ class Healer:
         self._timeline.append(Moment(stamp(self._ports.now()), what, text, round(max(0.0, seconds), 3)))
 
     def _record(self, act: Act, outcome: Outcome) -> None:
-        arguments = {key: value for key, value in act.arguments.items()}
         self._ports.record(
             act.verb.value,
             act.subject,
-            arguments=arguments,
+            arguments=dict(act.arguments),
             why=act.why,
             before=outcome.before,
             after=outcome.after or outcome.refused,
             outcome="refused" if outcome.refused else "succeeded" if outcome.succeeded else "failed",
         )
-
-    def _tell(self, decision: Decision) -> None:
-        """Say what was found, what proves it, what will be done and why, and how to take it back."""
-        match, say = decision.match, self._ports.say
-        say(f"found: {match.cause.code} {match.subject}".rstrip() + f" ({match.confidence:.0%} sure)")
-        say(f"  {titled(match)}")
-        for proof in match.proof[:PROOF_LINES]:
-            say(f"  | {proof.source}: {proof.line}")
-        if decision.others:
-            say("  also: " + ", ".join(each.fingerprint for each in decision.others))
-        for act in decision.plan:
-            say(f"  plan: {act.text}")
-            say(f"        why: {act.why}; undo: {act.undo}")
-        if decision.refusal:
-            say(f"  not done: {decision.refusal}")
-
-
-def titled(match: Match) -> str:
-    """Give the cause's sentence with the match's subject and details in it."""
-    return filled(match.cause.title, match)
-
-
-def filled(text: str, match: Match) -> str:
-    """Fill a cause's text in; a name that the match does not know stays as it is."""
-    for name, value in {**match.details, "subject": match.subject}.items():
-        text = text.replace("{" + name + "}", str(value))
-    return text
 
 
 def _told(failure: Failure) -> str:

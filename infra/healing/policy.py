@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from infra.healing.model import Act, Match, Outcome, Situation, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SUREST_DOUBT = 0.5
 """A cause that is not surer than this is told, not acted on."""
@@ -23,12 +23,14 @@ SUREST_DOUBT = 0.5
 class Remedy(Protocol):
     """An entry of the playbook, as far as policy has to know it."""
 
-    def guard(self, situation: Situation, match: Match) -> str:
-        """Tell why the remedy must not be used here; empty where it may."""
+    @property
+    def guard(self) -> Callable[[Situation, Match], str]:
+        """Tells why the remedy must not be used here; an empty text where it may."""
         ...
 
-    def plan(self, situation: Situation, match: Match) -> tuple[Act, ...]:
-        """Give the acts, in their order."""
+    @property
+    def plan(self) -> Callable[[Situation, Match], tuple[Act, ...]]:
+        """Gives the acts, in their order."""
         ...
 
 

@@ -301,7 +301,7 @@ def _in_chain(lines: list[bytes], keys: _Keys) -> list[Trouble]:
             prev = ""
             continue
         mac = str(entry["mac"])
-        if not hmac.compare_digest(mac, _mac(keys.entries, entry)):
+        if not _same(mac, _mac(keys.entries, entry)):
             troubles.append(Trouble(number, f"entry {entry['seq']} was edited: its MAC does not hold"))
         elif entry["seq"] != number or entry["prev"] != prev:
             troubles.append(Trouble(number, f"entry {entry['seq']} does not follow the one before it"))
@@ -313,7 +313,7 @@ def _against(head: Head | None, lines: list[bytes], keys: _Keys, whose: str) -> 
     """Hold the log against a head. A log that goes on after it is good: the chain proves the rest."""
     if head is None:
         return [Trouble(0, f"{whose} is missing or is none")]
-    if not hmac.compare_digest(head.mac, _mac(keys.heads, {"count": head.count, "last": head.last})):
+    if head.count < 1 or not _same(head.mac, _mac(keys.heads, {"count": head.count, "last": head.last})):
         return [Trouble(0, f"{whose} was edited: its MAC does not hold")]
     if head.count > len(lines):
         return [Trouble(len(lines), f"{whose} counts {head.count} entries; the log ends after {len(lines)}")]
@@ -342,6 +342,10 @@ def _canonical(value: Mapping[str, Any]) -> str:
 def _mac(key: bytes, value: Mapping[str, Any]) -> str:
     content = {name: each for name, each in value.items() if name != "mac"}
     return hmac.new(key, _canonical(content).encode(), hashlib.sha256).hexdigest()
+
+
+def _same(given: str, made: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), made.encode())
 
 
 def _masked(value: Any, redactor: Redactor) -> Any:
