@@ -166,6 +166,20 @@ class Declared:
     secret_sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """The source of each declared secret: config, environment, generated, aws, vault."""
     migrations: bool = True
+    migration: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """How the schema is asked for: service, command, current (argument lists), and the revision on record."""
+    databases: tuple[Mapping[str, Any], ...] = ()
+    """The roles whose passwords are secrets: secret, service, role, name (of the database), superuser or nothing."""
+    env_names: tuple[str, ...] = ()
+    """The variables that the env file has to have."""
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What goes into compose's own environment."""
+    routes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The loopback port behind each path of the public name, as the proxy has them: {"/tds-admin*": 3001}."""
+    health_paths: tuple[str, ...] = ()
+    """The paths that have to answer 200 through the proxy."""
+    authority: str = ""
+    """The certificate of the proxy's own authority, in PEM; empty where the system's authorities count."""
     manages_dns: bool = False
     may_push: bool = False
     """Whether a healing branch may be pushed to the workload's repository."""

@@ -20,6 +20,7 @@ from infra.transport.remote.checkout import checkout_act, checkout_fact
 from infra.transport.remote.confirm import guard_act, pending_fact, undo_pending_act
 from infra.transport.remote.database import database_password_act, database_passwords_fact
 from infra.transport.remote.engine import EngineRefusal
+from infra.transport.remote.evidence import evidence_fact
 from infra.transport.remote.files import directory_act, file_fact, remove_act, write_act
 from infra.transport.remote.gather import gather, remember_act
 from infra.transport.remote.hardening import (
@@ -86,6 +87,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "daemon": daemon_fact,
     "database_passwords": database_passwords_fact,
     "defs": defs_fact,
+    "evidence": evidence_fact,
     "exec": exec_fact,
     "file": file_fact,
     "firewall": firewall_fact,
