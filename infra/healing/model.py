@@ -183,6 +183,8 @@ class Declared:
     manages_dns: bool = False
     may_push: bool = False
     """Whether a healing branch may be pushed to the workload's repository."""
+    deploy_patched: bool = False
+    """Whether the commit of a pushed healing branch may be deployed in place of the one that it mends."""
 
 
 @dataclass(frozen=True)

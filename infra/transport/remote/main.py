@@ -37,6 +37,14 @@ from infra.transport.remote.hardening import (
 from infra.transport.remote.holding import hold_fact
 from infra.transport.remote.jobs import Jobs
 from infra.transport.remote.processes import run, run_act, stop_all
+from infra.transport.remote.remedies import (
+    prune_images_act,
+    reload_proxy_act,
+    remove_container_act,
+    renew_certificate_act,
+    restart_service_act,
+    start_unit_act,
+)
 from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
 from infra.transport.remote.stack import (
     containers_fact,
@@ -138,11 +146,17 @@ ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "files": files_act,
     "guard": guard_act,
     "mount": mount_act,
+    "prune_images": prune_images_act,
+    "reload_proxy": reload_proxy_act,
     "remember": remember_act,
     "remove": remove_act,
+    "remove_container": remove_container_act,
     "remove_images": remove_images_act,
+    "renew_certificate": renew_certificate_act,
+    "restart_service": restart_service_act,
     "run": run_act,
     "start": start_act,
+    "start_unit": start_unit_act,
     "sysctl": sysctl_act,
     "together": _together_act,
     "undo_pending": undo_pending_act,
