@@ -100,19 +100,17 @@ class Halting:
 
     def _signalled(self, number: int, _frame: Any) -> None:
         if self.halt is None:
-            self._stop(Halt("stopped", f"{signal.Signals(number).name} from outside"), inside=True)
+            self.halt = Halt("stopped", f"{signal.Signals(number).name} from outside")
+            self._noticed.set()
+            os.write(2, f"stopping: {self.halt.why}\n".encode())  # a handler may not wait for the console's lock
         if self._proving:
             raise KeyboardInterrupt
+        threading.Thread(target=self._cancel_now, daemon=True).start()  # a second signal cancels a second time
 
-    def _stop(self, halt: Halt, *, inside: bool = False) -> None:
-        """Note why, and cancel what runs; inside a signal handler no lock may be waited for."""
+    def _stop(self, halt: Halt) -> None:
         self.halt = halt
         self._noticed.set()
-        os.write(2, f"stopping: {halt.why}\n".encode()) if inside else self._say(f"stopping: {halt.why}")
-        if inside:
-            if not self._proving:
-                threading.Thread(target=self._cancel_now, daemon=True).start()
-            return
+        self._say(f"stopping: {halt.why}")
         self._cancel_now()
 
     def _cancel_now(self) -> None:

@@ -8,17 +8,14 @@ a code of its own: nothing is sent then.
 
 from __future__ import annotations
 
-__all__ = ["CloudAccount", "DropletRecord", "MachineRecord", "ask_droplet", "droplet_failure", "machine_failure"]
+__all__ = ["MACHINE_PATH", "DropletRecord", "MachineRecord", "droplet_failure", "machine_failure"]
 
-import contextlib
 import hashlib
 import json
 import os
-import urllib.error
-import urllib.request
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from infra.healing.model import Failure
 
@@ -26,26 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-API = "https://api.digitalocean.com"
-DEADLINE_S = 10.0
-LIMIT_BYTES = 1 << 20
-LOOPBACK = ("127.", "localhost", "::1")
+    from infra.healing.account import Answer
+
 MACHINE_PATH = "/etc/machine-id"
 RECORD = "identity.json"
-
-
-@dataclass(frozen=True)
-class CloudAccount:
-    """Where the cloud answers, and the token that opens it."""
-
-    url: str
-    token: str = field(repr=False)
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> CloudAccount:
-        """Read it as the provider does."""
-        token = environment.get("DIGITALOCEAN_TOKEN") or environment.get("DIGITALOCEAN_ACCESS_TOKEN") or ""
-        return cls((environment.get("DIGITALOCEAN_API_URL") or API).rstrip("/"), token)
 
 
 @dataclass(frozen=True)
@@ -87,41 +68,17 @@ class MachineRecord:
         temporary.replace(directory / RECORD)
 
 
-def ask_droplet(account: CloudAccount, id_: str) -> tuple[int, dict[str, Any]]:
-    """Ask the cloud for a droplet once; gives the status, 0 for no answer, and the droplet or the error's body.
-
-    It is not asked again here: healing waits, and looks anew, where the cloud does not answer.
-    """
-    parts = urlsplit(account.url)
-    local = (parts.hostname or "").startswith(LOOPBACK)
-    if parts.scheme != "https" and not local:
-        return 0, {"message": f"{account.url} is neither https nor on this machine"}
-    handlers = [urllib.request.ProxyHandler({})] if local else []
-    opener = urllib.request.build_opener(*handlers)
-    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at above
-        f"{account.url}/v2/droplets/{int(id_)}", headers={"Authorization": f"Bearer {account.token}"}
-    )
-    try:
-        with opener.open(request, timeout=DEADLINE_S) as answer:
-            return int(answer.status), _body(answer.read(LIMIT_BYTES)).get("droplet") or {}
-    except urllib.error.HTTPError as error:
-        with contextlib.closing(error):
-            return error.code, _body(error.read(LIMIT_BYTES))
-    except (OSError, ValueError) as error:
-        return 0, {"message": f"{type(error).__name__}: {error}"}
-
-
-def droplet_failure(expected: DropletRecord, status: int, found: Mapping[str, Any], *, at: str) -> Failure | None:
+def droplet_failure(expected: DropletRecord, answer: Answer, *, at: str) -> Failure | None:
     """Tell how the cloud's droplet is not the state's; None where it is."""
-    if status == 200:  # noqa: PLR2004 - HTTP's own
-        differing = _differences(expected, found)
+    if answer.status == HTTPStatus.OK:
+        differing = _differences(expected, answer.droplet)
         return _failure("HOST_MISMATCH", "\n".join(differing), at) if differing else None
-    said = str(found.get("message", ""))
-    if status == 404:  # noqa: PLR2004 - as above
-        return _failure("DROPLET_GONE", f"droplet {expected.id} ({expected.name}): {said}", at)
-    if status in {401, 403}:
-        return _failure("TOKEN_REFUSED", f"the cloud answered {status}: {said}", at)
-    return _failure("CLOUD_BUSY", f"the cloud answered {status or 'nothing'}: {said}", at)
+    said = f"the cloud answered {answer.status or 'nothing'} for droplet {expected.id} ({expected.name}): {answer.said}"
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return _failure("DROPLET_GONE", said, at)
+    if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return _failure("TOKEN_REFUSED", said, at)
+    return _failure("CLOUD_BUSY", said, at)
 
 
 def machine_failure(known: MachineRecord | None, seen: MachineRecord, *, at: str) -> Failure | None:
@@ -150,11 +107,3 @@ def _differences(expected: DropletRecord, found: Mapping[str, Any]) -> Sequence[
 
 def _failure(code: str, evidence: str, at: str) -> Failure:
     return Failure(stage="provision", code=code, phase="identity", resource="droplet", evidence=evidence, at=at)
-
-
-def _body(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content or b"{}")
-    except ValueError:
-        return {"message": "the answer is no JSON"}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
