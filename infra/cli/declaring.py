@@ -61,7 +61,7 @@ def declared_of(session: Session) -> Declared:
         routes={each.path: each.port for each in workload.routes},
         health_paths=tuple(workload.health),
         authority=str(outputs.get("ca_certificate") or ""),
-        manages_dns=settings.dns.manage,
+        manages_dns=bool(settings.dns and settings.dns.manage),
     )
 
 

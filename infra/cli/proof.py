@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "endpoint_of_stack",
-    "full_proof",
-    "last_verification",
-    "prove", "prove_security", "target_of", "verify"]
+__all__ = ["endpoint_of_stack", "full_proof", "last_verification", "prove", "prove_security", "target_of", "verify"]
 
 import json
 from dataclasses import replace

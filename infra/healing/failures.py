@@ -25,31 +25,31 @@ class Step(Protocol):
     """What an engine tells of one resource."""
 
     @property
-    def urn(self) -> str: ...  # noqa: D102 - the engine's vocabulary
+    def urn(self) -> str: ...
     @property
-    def name(self) -> str: ...  # noqa: D102 - as above
+    def name(self) -> str: ...
     @property
-    def failed(self) -> bool: ...  # noqa: D102 - as above
+    def failed(self) -> bool: ...
 
 
 class Diagnostic(Protocol):
     """What an engine says while it runs."""
 
     @property
-    def severity(self) -> str: ...  # noqa: D102 - the engine's vocabulary
+    def severity(self) -> str: ...
     @property
-    def message(self) -> str: ...  # noqa: D102 - as above
+    def message(self) -> str: ...
     @property
-    def urn(self) -> str: ...  # noqa: D102 - as above
+    def urn(self) -> str: ...
 
 
 class Run(Protocol):
     """How a run of the engine ended."""
 
     @property
-    def steps(self) -> Sequence[Step]: ...  # noqa: D102 - the engine's vocabulary
+    def steps(self) -> Sequence[Step]: ...
     @property
-    def diagnostics(self) -> Sequence[Diagnostic]: ...  # noqa: D102 - as above
+    def diagnostics(self) -> Sequence[Diagnostic]: ...
 
 
 def failure_of_error(error: GreenroomError, *, at: str, run: Run | None = None) -> Failure:

@@ -1,4 +1,4 @@
-"""The loop: look, name the root, act if policy allows, look again, go on where the deployment stopped, prove everything.
+"""The loop: look, name the root, act if policy allows, look again, go on where the deployment stopped, prove it all.
 
 Nothing is called healed by an act's own word: the cause has to be gone when it is looked for again, and at the end the
 full acceptance suite has to hold. One cause is taken at a time, because in a chain only its first link is known to be
@@ -21,6 +21,7 @@ from infra.healing.incident import Incident, Moment
 from infra.healing.model import Attempt, Verb
 from infra.healing.policy import Budget, Spent, choose
 from infra.healing.telling import lines_of
+from infra.healing.wording import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,8 +70,8 @@ class Healer:
         budget: Budget | None = None,
         dry_run: bool = False,
     ) -> None:
-        self._stack, self._ports, self._remedies, self._trigger = stack, ports, remedies, trigger
-        self._id = incident
+        self._stack, self._ports, self._remedies = stack, ports, remedies
+        self._id, self._trigger = incident, trigger
         self._budget, self._dry_run = budget or Budget(), dry_run
         self._spent, self._began = Spent(), ports.clock()
         self._attempts: deque[Attempt] = deque()
@@ -162,7 +163,7 @@ class Healer:
             "plan",
             decision.match.fingerprint,
             arguments={"acts": [each.text for each in decision.plan]},
-            why=decision.match.cause.title,
+            why=title_of(decision.match),
             before="",
             after="",
             outcome="planned",

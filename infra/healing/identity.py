@@ -82,7 +82,7 @@ def droplet_failure(expected: DropletRecord, answer: Answer, *, at: str) -> Fail
 
 
 def machine_failure(known: MachineRecord | None, seen: MachineRecord, *, at: str) -> Failure | None:
-    """Tell how the machine is not the one that was recorded for the same droplet; another droplet's is no comparison."""
+    """Tell how the machine is not the one that was recorded for its droplet; another droplet's is no comparison."""
     if known is None or known.droplet != seen.droplet or known == seen:
         return None
     what = "machine id" if known.machine_id != seen.machine_id else "host key"

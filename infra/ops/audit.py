@@ -186,7 +186,8 @@ class Audit:
             if mirror:
                 troubles += _against(mirror, found.lines, keys, "the droplet's head")
         if found.torn:
-            troubles.append(Trouble(len(found.lines) + 1, "the last line has no end: torn while written", tampered=False))
+            why = "the last line has no end: torn while it was written"
+            troubles.append(Trouble(len(found.lines) + 1, why, tampered=False))
         return troubles
 
     # ---- writing
@@ -213,8 +214,8 @@ class Audit:
             file.write(_canonical(entry).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        head = {"count": int(entry["seq"]), "last": entry["mac"]}
-        self._write_head(Head(**head, mac=_mac(keys.heads, head)))
+        count, mac = int(entry["seq"]), str(entry["mac"])
+        self._write_head(Head(count, mac, _mac(keys.heads, {"count": count, "last": mac})))
         return entry
 
     def _write_head(self, head: Head) -> None:
@@ -271,10 +272,11 @@ class Audit:
 def head_of(text: str) -> Head | None:
     """Return the head that a file holds, byte for byte; None where it is none."""
     try:
-        head = Head(**json.loads(text))
-    except (ValueError, TypeError):
+        found: dict[str, Any] = json.loads(text)
+        head = Head(**found)
+    except (ValueError, TypeError, RecursionError):
         return None
-    typed = isinstance(head.count, int) and isinstance(head.last, str) and isinstance(head.mac, str)
+    typed = isinstance(found["count"], int) and isinstance(found["last"], str) and isinstance(found["mac"], str)
     return head if typed and head.text == text else None
 
 
@@ -329,7 +331,8 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         entry = json.loads(line)
         if not isinstance(entry, dict) or _canonical(entry).encode() != line:
             return None
-        typed = isinstance(Entry(**entry).seq, int) and isinstance(entry["arguments"], dict)
+        Entry(**entry)
+        typed = isinstance(entry["seq"], int) and isinstance(entry["arguments"], dict)
     except (ValueError, TypeError, RecursionError):
         return None
     return entry if typed else None
