@@ -89,7 +89,7 @@ def mirror_head(worker: Worker, head: Head | None) -> None:
     why = "the audit log's head is kept where the controller's user can't reach it"
     folder = MIRROR.rpartition("/")[0]
     steps = [
-        acts.directory(why, folder, owner="root", mode="0700"),
+        acts.directory(why, folder, owner="root", mode="0755", keep=True),
         acts.write(why, MIRROR, head.text, owner="root", mode="0600"),
     ]
     wires = [{name: value for name, value in each.wire.items() if name != "say"} for each in steps]
