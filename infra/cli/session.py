@@ -60,6 +60,8 @@ class Session:
         self._cloud_environment: dict[str, str] = {}
         self._sink: Callable[[Event], None] = lambda _event: None
         self._driver: Driver | None = None
+        self.last: Result | None = None
+        """How the last run of the engine ended, also where a typed error was raised for it."""
         self.console.redactor.add(os.environ.get(name, "") for name in OWN_SECRETS)
 
     @property
@@ -93,8 +95,8 @@ class Session:
                 self.root,
                 self.stack,
                 backend=self._backend(),
-                passphrase=self._passphrase(),
-                environment=self._environment(),
+                passphrase=self.passphrase,
+                environment=self.environment,
                 on_event=self._emit,
             )
         return self._driver
@@ -122,6 +124,7 @@ class Session:
         with self._interruptible():
             result = operation()
         self._sink = lambda _event: None
+        self.last = result
         self.remember(result)
         if not result.succeeded:
             self.console.redactor.add(self.driver.secret_values())
@@ -163,7 +166,8 @@ class Session:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
         """Give the environment of program and plugins: ours, the cloud's, and no passphrase."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")}
         return {**own, **self._cloud_environment, VARIABLE: str(self.directory / "report.json")}
@@ -177,7 +181,9 @@ class Session:
             raise ConfigurationError([problem], hint="use the pulumi command itself with other backends")
         return Path(url.removeprefix("file://")).expanduser()
 
-    def _passphrase(self) -> str:
+    @property
+    def passphrase(self) -> str:
+        """The stack's passphrase; raises ConfigurationError where nobody has given one."""
         given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
         if given is not None:
             return given

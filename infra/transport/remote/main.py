@@ -34,6 +34,7 @@ from infra.transport.remote.hardening import (
     sshd_fact,
     sysctl_act,
 )
+from infra.transport.remote.holding import hold_fact
 from infra.transport.remote.jobs import Jobs
 from infra.transport.remote.lock_file import lock_file_act
 from infra.transport.remote.processes import run, run_act, stop_all
@@ -101,6 +102,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "firewall": firewall_fact,
     "first_boot": first_boot_fact,
     "gathered": _gathered_fact,
+    "hold": hold_fact,
     "host_keys": host_keys_fact,
     "http": http_fact,
     "images": images_fact,
