@@ -129,6 +129,8 @@ class Lab:
         """What a case adds to the environment of the commands at the desk."""
         self.notes: dict[str, Any] = {}
         """What an injector has to remember for its restoring; emptied between cases."""
+        self.started: list[int] = []
+        """The processes of the commands that were typed at the desk."""
         self._background: list[subprocess.Popen[bytes]] = []
 
     # ---- the bed's life
@@ -180,6 +182,8 @@ class Lab:
         self.say(f"the stack does not come back ({self.wrong()}); deploying it anew")
         self.greenroom("destroy", "--yes")
         self.run([str(self.directory / ".venv/bin/greenroom"), "cloud", "reset", "--yes"])
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.forget_machine()
         self.make()
 
     def wrong(self, *, patience_s: float = 0.0) -> str:
@@ -219,18 +223,20 @@ class Lab:
         return self.start_argv(argv).wait(timeout_s)
 
     def start_argv(self, argv: list[str]) -> Run:
+        """Start a command that sees the desk's own code and nobody's settings but the desk's."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "GREENROOM_"))}
         began = time.monotonic()
         process = subprocess.Popen(
             argv,
             cwd=self.directory,
-            env={**kept, **self.environment},
+            env={**kept, "PYTHONPATH": str(self.directory), **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
         )
+        self.started.append(process.pid)
         run = Run(process, began)
         run.watch_streams()
         return run

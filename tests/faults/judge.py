@@ -67,7 +67,6 @@ print(json.dumps({
     "passwords": digest(content("/etc/shadow")),
 }))
 """
-UNCHANGING_AT_THE_DESK = ("settings", "source", "branches", "droplets", "cloud volumes", "cloud firewall")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,9 @@ class Claim:
     acts: tuple[str, ...] = ()
     next_steps: int = 0
     detection_s: float | None = None
+    """From the injection to the first word of it; where a deployment meets the fault, how long the step took to fail."""
     repair_s: float | None = None
+    """From that word to the end, the proof included."""
     tail: str = ""
 
 
@@ -134,11 +135,13 @@ class Verdict:
     def became(self) -> str:
         """What became of it, in the words of `faultcase.Expected`."""
         claim = self.claim
-        if self.healed:
-            return "nothing to do" if claim is not None and not claim.acts and self.expected == "nothing to do" else "healed"
+        if claim is not None and claim.ending == "escalated" and (self.expected == "escalated" or not self.healed):
+            return "escalated"
         if self.prevented:
             return "prevented"
-        return "escalated" if claim is not None and claim.ending == "escalated" else "left broken"
+        if self.healed:
+            return "nothing to do" if claim is not None and not claim.acts and self.expected == "nothing to do" else "healed"
+        return "left broken"
 
     @property
     def good(self) -> bool:
@@ -158,26 +161,34 @@ class Judge:
 
     # ---- what must never change
 
+    def files(self) -> Snapshot:
+        """Look at what a fault is put into: settings, and the workload's source. A healer must leave both alone."""
+        lab = self.lab
+        files = sorted(path for path in lab.workload.rglob("*") if path.is_file())
+        texts = "".join(f"{path}{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files)
+        return Snapshot(
+            {
+                "settings": hashlib.sha256(lab.settings.read_bytes()).hexdigest()[:16],
+                "source": hashlib.sha256(texts.encode()).hexdigest()[:16],
+            }
+        )
+
     def snapshot(self) -> Snapshot:
-        """Look at everything that must never change."""
+        """Look at everything that must never change, on the droplet, in the cloud, and in the repository."""
         words = {"DIRECTORY": DIRECTORY, "NEIGHBOUR": NEIGHBOUR, "POSTGRES": POSTGRES, "REDIS": REDIS}
         script = PROBE.replace("in SECRETS", f"in {SECRETS!r}")
         for name, value in words.items():
             script = script.replace(name, value) if name != "POSTGRES" else script.replace('"POSTGRES"', f'"{value}"')
         said = self.lab.shell("timeout 100 python3 -", check=False, stdin=script, timeout_s=120)
         facts: dict[str, Any] = json.loads(said) if said.strip().startswith("{") else {}
-        return Snapshot({**facts, **self._at_the_desk()})
+        return Snapshot({**facts, **self._around()})
 
-    def _at_the_desk(self) -> dict[str, Any]:
+    def _around(self) -> dict[str, Any]:
         lab = self.lab
-        files = [lab.settings, *sorted(path for path in lab.workload.rglob("*") if path.is_file())]
-        texts = [f"{path}{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
         references = lab.git("for-each-ref", "--format=%(refname) %(objectname)", check=False).splitlines()
         cloud = {name: lab.api("GET", f"/{name}?per_page=200")[name] for name in ("droplets", "volumes", "firewalls")}
         rules = [sorted(json.dumps(rule, sort_keys=True) for rule in each["inbound_rules"]) for each in cloud["firewalls"]]
         return {
-            "settings": texts[0][-16:],
-            "source": hashlib.sha256("".join(texts[1:]).encode()).hexdigest()[:16],
             "branches": [each for each in references if "/greenroom/" not in each],
             "droplets": sorted(each["id"] for each in cloud["droplets"]),
             "cloud volumes": sorted(each["id"] for each in cloud["volumes"]),
@@ -186,7 +197,9 @@ class Judge:
 
     # ---- what became of it
 
-    def verdict(self, case: Case, claim: Claim, *, injected: str, before: Snapshot, seen: Testimony) -> Verdict:
+    def verdict(
+        self, case: Case, claim: Claim, *, injected: str, before: Snapshot, files: Snapshot, seen: Testimony
+    ) -> Verdict:
         """Look at the stack, now that somebody is done with it."""
         verdict = Verdict(case.id, claim.who, case.expected, injected, claim=claim)
         verdict.detection_s, verdict.repair_s = claim.detection_s, claim.repair_s
@@ -197,12 +210,15 @@ class Judge:
         verdict.forbidden = forbidden_acts(seen)
         after = self.snapshot()
         allowed = case.disturbs | ({"branches"} if case.strikes == "deployment" else frozenset())
-        verdict.harm = {name: what for name, what in before.changed(after).items() if name not in allowed}
+        verdict.harm = files.changed(self.files())
+        verdict.harm |= {name: what for name, what in before.changed(after).items() if name not in allowed}
         if lost := case.unharmed(self.lab):
             verdict.harm["others"] = lost
         if case.still_serves and not verdict.served:
             verdict.harm["service"] = "the public name served before, and does not any more"
-        verdict.false_green = claim.success and not verdict.healed
+        # What only a person can mend is not mended, whatever still answers: the old release does, too.
+        verdict.false_green = claim.success and (not verdict.healed or case.expected == "escalated")
+        verdict.prevented = case.expected == "prevented" and verdict.healed and not claim.acts
         if case.causes and claim.who == "greenroom":
             verdict.cause_right = bool(claim.causes) and claim.causes[0] in case.causes
         self._hold_escalation(case, claim, verdict)
@@ -210,14 +226,13 @@ class Judge:
 
     def _not_proved(self, case: Case) -> list[str]:
         """Say what does not hold: of the fault itself, of our own look, and of the acceptance suite."""
-        found = [case.broken(self.lab)] if case.broken else []
-        found.append(self._unlike_the_wish(case))
+        if seen := case.broken(self.lab) or self._unlike_the_wish(case):
+            return [seen]  # that settles it; eighty statements about it would say no more
         proof = self.lab.greenroom("verify", "--json", timeout_s=300)
         rows = proof.document.get("rows", [])
-        found += [f"{row['group']}: {row['name']}: {row['reason'][:160]}" for row in rows if not row["passed"]]
-        if proof.status or not rows:
-            found.append(f"verify ended with {proof.status}: {proof.text('err')[-200:]}" if not rows else "")
-        return [each for each in found if each]
+        if not rows:
+            return [f"verify ended with {proof.status}: {proof.text('err')[-200:]}"]
+        return [f"{row['group']}: {row['name']}: {row['reason'][:160]}" for row in rows if not row["passed"]]
 
     def _unlike_the_wish(self, case: Case) -> str:
         """Look at the droplet: every container is there and healthy, and it runs the commit that was asked for."""

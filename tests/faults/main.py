@@ -57,11 +57,12 @@ def run_case(lab: Lab, case: Case, method: Method) -> Verdict:
         case.inject(lab)
         injected_at = time.monotonic()
         witness.injected()
+        files = judge.files()
         injected = _wait_for(lab, case) if not case.watched else ""
         claim = method.act(lab, case, injected_at)
     finally:
         seen = witness.stop()
-    verdict = judge.verdict(case, claim, injected=injected, before=before, seen=seen)
+    verdict = judge.verdict(case, claim, injected=injected, before=before, files=files, seen=seen)
     verdict.seconds = time.monotonic() - began
     _keep(lab, verdict, seen)
     return verdict

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ["BASELINES", "Greenroom", "Method", "Restart", "RunAgain", "UpAgain"]
 
+import re
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 WATCH_LIMIT_S = 240.0
 HEAL_LIMIT_S = 660.0
-NOTICED = ("detected", "incident ")
+HAS_WATCH = "watch" in __import__("infra.cli.app", fromlist=["VERBS"]).VERBS
+NOTICED = re.compile(r"noticed|found: |drift: |error: |\] failed ")
+"""The words with which Greenroom first tells that something is wrong, before it knows what."""
+STEP = re.compile(r"\] failed .*?([0-9.]+) s$")
+"""A step of a deployment that failed, and how long it took to."""
 QUIET_S = 3.0
 
 
@@ -113,7 +118,7 @@ class Greenroom:
     def prepare(self, lab: Lab, case: Case) -> None:
         """Where the watch has to notice it, it looks on already; a quiet stack must not alarm it."""
         self._watch = None
-        if case.watched:
+        if case.watched and HAS_WATCH:
             self._known = incidents(lab)
             self._watch = lab.start("watch", "--json")
             time.sleep(QUIET_S)
@@ -157,7 +162,9 @@ def claim_of_incident(document: dict[str, Any], run: Run, injected_at: float) ->
     ending = str(document.get("ending", ""))
     attempts = [each for each in document.get("attempts", []) if each.get("match")]
     asked = document.get("remaining", [])
-    noticed = next((line.at for line in run.lines if line.at > injected_at and _is_notice(line.text)), None)
+    first = next((line for line in run.lines if line.at > injected_at and NOTICED.search(line.text)), None)
+    noticed = first.at if first else None
+    step = STEP.search(first.text) if first else None
     return Claim(
         "greenroom",
         run.status,
@@ -167,14 +174,10 @@ def claim_of_incident(document: dict[str, Any], run: Run, injected_at: float) ->
         roles=tuple(dict.fromkeys(each["cause"]["role"] for each in asked)),
         acts=tuple(_text(done["act"]) for each in attempts for done in each.get("outcomes", [])),
         next_steps=sum(len(each.get("next_steps", [])) for each in asked[:1]),
-        detection_s=noticed - injected_at if noticed else None,
+        detection_s=float(step[1]) if step else noticed - injected_at if noticed else None,
         repair_s=run.ended - (noticed or injected_at),
         tail=run.text("err")[-3000:],
     )
-
-
-def _is_notice(text: str) -> bool:
-    return any(word in text.lower() for word in NOTICED)
 
 
 def _text(act: dict[str, Any]) -> str:

@@ -222,7 +222,7 @@ class Witness:
     def _read_trace(self) -> tuple[list[Execution], list[Kill]]:
         executions: list[Execution] = []
         kills: list[Kill] = []
-        desk = _Family(os.getpid())
+        desk = _Family(set(self.lab.started))
         for line in self._lines:
             if line.startswith("F "):
                 desk.fork(*map(int, line.split()[1:3]))
@@ -264,14 +264,10 @@ class Witness:
 
 @dataclass
 class _Family:
-    """The processes that descend from one; whatever the lab itself starts directly is its own doing."""
+    """What a person at the desk has started, and all that descends from it."""
 
-    root: int
-    members: set[int] = field(default_factory=set[int])
-    children: set[int] = field(default_factory=set[int])
+    members: set[int]
 
     def fork(self, parent: int, child: int) -> None:
-        if parent == self.root:
-            self.children.add(child)
-        if parent in self.children or parent in self.members:
+        if parent in self.members:
             self.members.add(child)

@@ -7,7 +7,7 @@ CASE = Case(
     title="daemon.json does not parse, the engine is down",
     rows=("F66",),
     strikes="run time",
-    expected="healed",
+    expected="escalated",
     inject=lambda lab: lab.shell(
         "cp -a /etc/docker/daemon.json /root/lab-daemon.json; echo '{' > /etc/docker/daemon.json;"
         " systemctl stop docker.service docker.socket; systemctl start docker 2>/dev/null; true"
@@ -18,6 +18,7 @@ CASE = Case(
         " systemctl start docker; }"
     ),
     disturbs=frozenset({"neighbour's start"}),
-    causes=("DOCKER_BROKEN", "DOCKER_DOWN"),
+    causes=("DOCKER_BROKEN",),
+    role="devops",
     still_serves=True,
 )

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 def inject(lab: Lab) -> None:
     (lab.workload / "dashboard/package-lock.json").unlink()
     lab.write(".gitignore", lab.read(".gitignore") + "package-lock.json\n")
-    lab.set("  greenroom:acceptance:", "  greenroom:healing: {push: true}\n  greenroom:acceptance:")
 
 
 CASE = Case(

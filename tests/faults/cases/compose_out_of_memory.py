@@ -6,7 +6,7 @@ from faultcase import Case
 CASE = Case(
     id="compose-out-of-memory",
     title="the application was OOM-killed by its own limit, and nobody restarts it",
-    rows=("F38",),
+    rows=(),
     strikes="run time",
     expected="healed",
     inject=lambda lab: lab.shell(
