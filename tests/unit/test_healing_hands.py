@@ -56,6 +56,7 @@ REQUESTS: dict[str, set[str]] = {
 ENGINE_CALLS = (
     r"GET /containers/json",
     r"GET /containers/[^/]+/json",
+    r"GET /images/[^/]+/json",
     r"GET /(images/json|volumes|info|system/df|_ping)",
     r"POST /containers/[^/]+/(stop|start|unpause)",
     r"POST /containers/[^/]+/kill\?signal=(SIGKILL|SIGCONT)",
@@ -254,6 +255,7 @@ class FakeEngine(BaseHTTPRequestHandler):
             answers: dict[str, Any] = {
                 "/info": {"DockerRootDir": "/"},
                 "/images/json": [{}],
+                "/images/img/json": {"Config": {"Labels": {"com.docker.compose.project": "erp"}}},
                 "/volumes": {"Volumes": [{"Name": "data"}]},
                 "/system/df": {"BuildCache": [{"InUse": False}]},
             }
@@ -295,11 +297,13 @@ class FakeEngine(BaseHTTPRequestHandler):
 
 def container(project: str, service: str, *, state: str, oneoff: str = "False") -> dict[str, Any]:
     labels = {"com.docker.compose.project": project, "com.docker.compose.service": service}
+    labels |= {"com.docker.compose.oneoff": oneoff} if oneoff else {}
     flags = {"Running": state in ("running", "paused"), "Paused": state == "paused", "Restarting": False}
     told = {"Status": state, "Pid": 7, "ExitCode": 0, "OOMKilled": False, "StartedAt": "before"}
     return {
         "Name": f"/{project}-{service}-1",
-        "Config": {"Labels": {**labels, "com.docker.compose.oneoff": oneoff} if project else {}, "StopTimeout": 1},
+        "Image": "img",
+        "Config": {"Labels": labels if project else {}, "StopTimeout": 1},
         "State": {**flags, **told},
         "Mounts": [{"Type": "volume", "Name": "data"}],
     }
@@ -321,7 +325,7 @@ CONTAINERS = st.dictionaries(
         st.sampled_from(["erp", "other", ""]),
         st.sampled_from(["app", "db"]),
         state=st.sampled_from(["running", "exited", "paused"]),
-        oneoff=st.sampled_from(["False", "True"]),
+        oneoff=st.sampled_from(["False", "True", ""]),
     ),
     max_size=3,
 )
