@@ -182,7 +182,8 @@ class FakeWorld:
         return None
 
     def _match(self, fault: Fault) -> Match:
-        return Match(cause_of(fault), fault.confidence, (Proof("log", f"{fault.code} said so"),), fault.subject, DETAILS)
+        proof = (Proof("log", f"{fault.code} said so"),)
+        return Match(cause_of(fault), fault.confidence, proof, fault.subject, DETAILS)
 
     def _did(self, name: str, subject: str, seconds: float) -> None:
         self.calls.append((name, subject))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -316,7 +317,7 @@ def test_in_every_world_the_healer_stays_on_its_leash(world: FakeWorld) -> None:
         assert each.match.cause.verdict is not Verdict.ESCALATE
         assert each.match.confidence > 0.5
     assert all(number <= budget.tries for number in tries.values())
-    for before, after in zip(acted, acted[1:], strict=False):
+    for before, after in itertools.pairwise(acted):
         assert before.match is not None
         assert after.match is not None
         same = before.match.fingerprint == after.match.fingerprint
