@@ -17,13 +17,13 @@ Sections, by name (a host's section that could not be gathered reads `{"unanswer
     kernel       oom [{container (id), task, pid, at}]
     dns          domain and repository {name, addresses, error; port, connects}, resolvers
     certificate  served, error, verify_code (X509_V_ERR_…), verify_error, now; added here: subject, issuer, names,
-                 not_before, not_after (RFC 3339)
+                 not_before, not_after (RFC 3339), skew_s (how far the host's clock is ahead of the controller's)
     proxy        file, adapt_status, error, running, differs, admin_error
     http         public {path: {status, kind, reason, body, milliseconds}}, ports {port: {path: the same}}
     database     servers [{service, database, role, answers, error, revision, tables, connections, max_connections,
-                 blockers [{pid, state, age_s, waiting}]}], schema {asked, current, heads}, passwords {secret: state}
+                 blockers [{pid, state, age_s, waiting}], idle [{pid, state, age_s}]}], schema {asked, current, heads}, passwords {secret: state}
     git          directory, exists, is_checkout, partial, entries, head, url, changed, unlocked [{folder, lock_file,
-                 dockerfile, number, line, ignored_by}]
+                 dockerfile, number, line, image, ignored_by}]
     env          path, exists, mode, uid, names, missing, empty, placeholders, doubled: names only
     directories  {path: exists, uid, mode}
     drift        [{layer, resource, type, property, what, expected, found, since}], as `greenroom drift` names them
@@ -39,6 +39,7 @@ __all__ = ["HOST_SECTIONS", "collect", "env_path", "is_answered", "question"]
 
 import base64
 import binascii
+import time
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import AuthenticationError, GreenroomError, StepError, UnreachableError
@@ -72,16 +73,18 @@ def collect(
     `worker` may be what opens the way to the host. `drift` is what a look found, `cloud` what the cloud's API says of
     the droplet; `sections` limits what is asked of the host, empty means all of it.
     """
-    del failure  # what a step printed is in the failure itself; nothing more is asked for its sake
     beside: dict[str, Any] = {"drift": [dict(each) for each in drift], "cloud": dict(cloud or {})}
+    suspects_disk = failure is not None and "space left on device" in failure.evidence
     try:
         opened = worker() if callable(worker) else worker
-        probe = {"kind": "evidence", **question(declared), "sections": list(sections)}
+        own = {"sections": list(sections), "suspects_disk": suspects_disk}
+        probe = {"kind": "evidence", **question(declared), **own}
+        asked_at = time.time()
         answer = opened.call(subject="evidence", phase="health", probes={"it": probe}, timeout_s=_TIMEOUT_S)["it"]
     except (UnreachableError, AuthenticationError, StepError) as error:
         return _masked({**beside, "unreachable": _unreachable(error)})
     if is_answered(answer.get("certificate")):
-        answer["certificate"] = _read_certificate(answer["certificate"])
+        answer["certificate"] = {**_read_certificate(answer["certificate"]), "skew_s": _skew(answer, asked_at)}
     return _masked({**beside, **answer})
 
 
@@ -115,6 +118,11 @@ def env_path(declared: Declared) -> str:
 def is_answered(section: Any) -> bool:
     """Tell whether a section holds what it should."""
     return isinstance(section, list) or (isinstance(section, dict) and bool(section) and "unanswered" not in section)
+
+
+def _skew(answer: Mapping[str, Any], asked_at: float) -> int:
+    """Return how far the host's clock is ahead of this one, in seconds, to within the time of a round trip."""
+    return round(float(answer["certificate"].get("now") or asked_at) - asked_at)
 
 
 def _unreachable(error: GreenroomError) -> dict[str, Any]:

@@ -18,6 +18,9 @@ _LOOK = """SELECT json_build_object(
  'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
  'max_connections', current_setting('max_connections')::int,
  'tables', (SELECT count(*) FROM pg_stat_user_tables),
+ 'idle', (SELECT coalesce(json_agg(json_build_object('pid', pid, 'state', state, 'age_s', age_s)), '[]') FROM
+   (SELECT pid, state, extract(epoch FROM now() - xact_start)::int AS age_s FROM pg_stat_activity
+   WHERE state LIKE 'idle in transaction%' AND now() - xact_start > interval '3 s' ORDER BY 3 DESC LIMIT 5) AS idle),
  'has_revision', to_regclass('alembic_version') IS NOT NULL,
  'blockers', (SELECT coalesce(json_agg(json_build_object('pid', pid, 'state', state, 'age_s', age_s, 'waiting', waiting,
    'application', application)), '[]') FROM (SELECT a.pid, a.state, a.application_name AS application,

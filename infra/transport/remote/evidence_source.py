@@ -20,9 +20,10 @@ PATIENCE_S = 2.5
 _GIT = ["git", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"]
 _DEEPEST, _MOST_FOLDERS = 4, 400
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
-_NPM_CI = re.compile(r"(?:\S+\s+)*?(?:RUN\b.*?|.*?&&\s*|\s*)npm\s+(?:ci|clean-install)\b")
+_FROM = re.compile(r"\s*FROM\s+(?:--platform=\S+\s+)?(\S{1,300})", re.IGNORECASE)
+_NPM_CI = re.compile(r"(?:\s*RUN\b.{0,400}?|\s*|.{0,400}?&&\s*)npm\s+(?:ci|clean-install)\b")
 _PLACEHOLDER = re.compile(
-    r"(?i)<[^<>]*>|change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|your[-_ ](?:secret|password|key|token|api)"
+    r"(?i)\A<[^<>]{0,200}>\Z|change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|your[-_ ](?:secret|password|key|token|api)"
     r"|place[-_ ]?holder|to[-_ ]?be[-_ ]?(?:set|done|filled)|fill[-_ ]?(?:me|this|in)|x{6,}|\*{3,}"
 )
 """As the settings refuse in a secret; see `infra.secret.strength`."""
@@ -101,7 +102,7 @@ def _unlocked(directory: str, owner: str) -> Iterator[dict[str, Any]]:
             path = os.path.relpath(f"{folder}/package-lock.json", directory)
             ignored = _git(["check-ignore", "-v", "--no-index", path], directory, owner).stdout.split("\t")[0].strip()
             where = {"folder": os.path.relpath(folder, directory), "lock_file": path, "ignored_by": ignored}
-            yield {**where, "dockerfile": os.path.relpath(found[0], directory), "number": found[1], "line": found[2]}
+            yield {**where, **found, "dockerfile": os.path.relpath(found["dockerfile"], directory)}
 
 
 def _folders(directory: str) -> Iterator[tuple[str, list[str]]]:
@@ -112,8 +113,8 @@ def _folders(directory: str) -> Iterator[tuple[str, list[str]]]:
         yield folder, names
 
 
-def _npm_ci(folder: str, names: list[str], directory: str) -> tuple[str, int, str] | None:
-    """Return (path, line's number, line) of the `npm ci` in a Dockerfile beside the package, or at the top."""
+def _npm_ci(folder: str, names: list[str], directory: str) -> dict[str, Any] | None:
+    """Find the `npm ci` in a Dockerfile beside the package, or at the top: dockerfile, number, line, and its image."""
     places = [f"{folder}/{name}" for name in sorted(names) if "dockerfile" in name.lower()]
     for path in [*places, f"{directory}/Dockerfile"]:
         try:
@@ -121,9 +122,12 @@ def _npm_ci(folder: str, names: list[str], directory: str) -> tuple[str, int, st
                 lines = stream.read(1 << 18).splitlines()
         except OSError:
             continue
+        image = ""
         for number, line in enumerate(lines, 1):
+            stage = _FROM.match(line[:500])
+            image = stage.group(1) if stage else image
             if not line.lstrip().startswith("#") and _NPM_CI.match(line[:500]):
-                return path, number, line.strip()[:200]
+                return {"dockerfile": path, "number": number, "line": line.strip()[:200], "image": image}
     return None
 
 

@@ -40,7 +40,7 @@ def disk_section(probe: dict[str, Any]) -> dict[str, Any]:
     systems = list(found.values())
     full = [each for each in systems if each["percent"] >= _FULL_PERCENT or each["inodes_percent"] >= _FULL_PERCENT]
     fact: dict[str, Any] = {"systems": systems, "largest": [], "prunable": {}}
-    if full:
+    if full or probe["suspects_disk"]:
         with ThreadPoolExecutor(max_workers=2) as pool:
             largest = pool.submit(_largest, [each["path"] for each in full])
             fact["prunable"] = pool.submit(_prunable).result()
