@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from infra.healing.model import Match, Situation
 
 WAIT_S = 10.0
+EVIDENCE_LIMIT = 160
 CALM_S: Mapping[str, float] = {
     "HOST_SILENT": 15.0,
     "CLOUD_BUSY": 30.0,
@@ -117,11 +118,18 @@ def _certificate(situation: Situation, match: Match) -> tuple[Act, ...]:
 def _lock_file(situation: Situation, match: Match) -> tuple[Act, ...]:
     directory = str(match.details["directory"])
     arguments = {name: str(match.details[name]) for name in ("dockerfile", "image") if match.details.get(name)}
+    if line := _printable(match.proof[0].line if match.proof else ""):
+        arguments["evidence"] = line
     undo = "git push --delete the healing branch where it was pushed; the branch that is deployed stays as it is"
     why = f"{directory} has no package-lock.json, which npm ci needs"
     offer = Act(Verb.OFFER_PATCH, directory, why, undo, arguments)
     declared = situation.declared
     return (offer, _converge(match)) if declared.may_push and declared.deploy_patched else (offer,)
+
+
+def _printable(line: str) -> str:
+    """Give a line of evidence as it may stand in a commit's message."""
+    return "".join(each for each in line if each.isprintable()).strip()[:EVIDENCE_LIMIT]
 
 
 # ---- guards

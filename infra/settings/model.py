@@ -13,6 +13,7 @@ __all__ = [
     "Dns",
     "DropletSettings",
     "Hardening",
+    "HealingSettings",
     "Host",
     "LocalCloud",
     "Migrations",
@@ -267,6 +268,25 @@ class LocalCloud(Model):
     publish: dict[ServiceName, RelativePath] = Field(default_factory=dict)
 
 
+class HealingSettings(Model):
+    """What healing may do beyond the droplet; see docs/decisions/0015-a-patch-is-offered.md."""
+
+    push: bool = False
+    """Whether the branch with a patch may be pushed to the workload's repository."""
+    deploy_patched: bool = False
+    """Whether such a branch is deployed as long as the commit that it mends is the newest of `workload.branch`."""
+    branch_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*[/-]$")] = (
+        "greenroom/heal-"
+    )
+    """How the branches are called; the first 12 digits of the commit that one mends follow."""
+
+    @model_validator(mode="after")
+    def _pushes_what_it_deploys(self) -> HealingSettings:
+        if self.deploy_patched and not self.push:
+            raise expected("deployPatched with push: true only, as the droplet fetches the branch")
+        return self
+
+
 class Waiver(Model):
     """A security check that this stack need not meet, why, and until when. After that day it counts as none."""
 
@@ -298,6 +318,7 @@ class Settings(Model):
     environment: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     secrets: dict[str, SecretSetting] = Field(default_factory=dict)
     acceptance: RelativePath | None = None
+    healing: HealingSettings = Field(default_factory=HealingSettings)
     waivers: tuple[Waiver, ...] = ()
 
     @field_validator("environment", "secrets")

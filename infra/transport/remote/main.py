@@ -36,6 +36,7 @@ from infra.transport.remote.hardening import (
 )
 from infra.transport.remote.holding import hold_fact
 from infra.transport.remote.jobs import Jobs
+from infra.transport.remote.lock_file import lock_file_act
 from infra.transport.remote.processes import run, run_act, stop_all
 from infra.transport.remote.remedies import (
     prune_images_act,
@@ -145,6 +146,7 @@ ACTS: dict[str, Callable[[dict[str, Any], Reporter], None]] = {
     "down": down_act,
     "files": files_act,
     "guard": guard_act,
+    "lock_file": lock_file_act,
     "mount": mount_act,
     "prune_images": prune_images_act,
     "reload_proxy": reload_proxy_act,

@@ -27,7 +27,7 @@ _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _VERDICTS = {9: "early", 10: "expired", 62: "other-name"}
 """OpenSSL's verify codes (X509_V_ERR_…); every other one means that nobody who is trusted has signed it."""
 _NO_CERTIFICATE = ("TLSV1_ALERT_INTERNAL_ERROR", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_UNRECOGNIZED_NAME")
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 2.0
 
 
 class Served(NamedTuple):

@@ -48,7 +48,7 @@ _UNIT_WITHIN_S = 30.0
 _RENEWED_WITHIN_S = (10.0, 60.0)
 """By reading the configuration again; then from nothing, which ACME may need."""
 _EXPIRED, _NOTHING_SERVED = "expired", "none"
-_JOURNAL_LINES = 12
+_JOURNAL_LINES = 4
 
 
 class Seen(TypedDict):
@@ -120,6 +120,8 @@ def remove_container_act(act: dict[str, Any], report: Reporter) -> Seen:
     if owner != act["project"]:
         whose = f"belongs to the project {owner}" if owner else "belongs to no compose project"
         raise _RefusalError(f"the container {name} {whose}, not to {act['project']}", before)
+    if not _made_by_compose(engine, container):
+        raise _RefusalError(f"the container {name} only has its image's label: compose did not make it", before)
     if _label(container, _ONE_OFF).lower() == "true" and container["State"]["Running"]:
         raise _RefusalError(f"the container {name} runs a command of its own, such as a migration", before)
     volumes = [each["Name"] for each in container["Mounts"] if each["Type"] == "volume"]
@@ -192,6 +194,14 @@ def _until(holds: Callable[[], bool], timeout_s: float) -> bool:
 
 def _label(container: dict[str, Any], name: str) -> str:
     return str((container["Config"].get("Labels") or {}).get(name, ""))
+
+
+def _made_by_compose(engine: Engine, container: dict[str, Any]) -> bool:
+    """Whether the project's label is the container's own: compose labels the images that it builds, too."""
+    if _label(container, _ONE_OFF):
+        return True
+    image = engine.get(f"/images/{container['Image']}/json")
+    return _PROJECT not in (image["Config"].get("Labels") or {})
 
 
 def _health(state: dict[str, Any]) -> str:
@@ -274,8 +284,11 @@ def _unit_text(unit: str, facts: dict[str, str]) -> str:
 
 
 def _journal(unit: str) -> str:
-    argv = ["journalctl", "--unit", unit, "--lines", str(_JOURNAL_LINES), "--no-pager", "--output", "cat"]
-    return run(argv, timeout_s=10.0).stdout.strip()[-1500:]
+    """Return the last lines in which a unit, or systemd about it, tells of an error."""
+    argv = ["journalctl", "--unit", unit, "--lines", "100", "--no-pager", "--output", "cat"]
+    lines = run(argv, timeout_s=10.0).stdout.splitlines()
+    telling = [line[:300] for line in lines if re.search(r"error|fail|fatal|denied", line, re.IGNORECASE)]
+    return "\n".join(dict.fromkeys(telling[-_JOURNAL_LINES:]))
 
 
 # ---- the proxy
