@@ -29,6 +29,7 @@ VERBS = {
     "audit": ("infra.cli.audit", "Show who changed what, and prove that the log is whole."),
     "logs": ("infra.cli.host", "Print the logs of the stack's services."),
     "ssh": ("infra.cli.host", "Open a shell on the droplet, or run a command there."),
+    "incidents": ("infra.cli.incidents", "Show what healing has met: the list, one report, the ledger."),
     "secrets": ("infra.cli.secret", "List, check, set and rotate secrets."),
     "cloud": ("infra.cli.cloud", "Start, stop, show or reset the local cloud."),
 }

@@ -11,6 +11,7 @@ __all__ = ["FILE", "INCIDENTS", "SCHEMA", "DamagedIncidentError", "document_of",
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from infra.errors import GreenroomError
@@ -30,6 +31,8 @@ SCHEMA = "greenroom/incident/1"
 INCIDENTS = "incidents"
 """The directory of a stack's incidents, inside the stack's own."""
 FILE = "incident.json"
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+"""An id is the name of a directory, and of a link to it."""
 LIMIT_BYTES = 16 * 1024 * 1024
 """Evidence is bounded to some hundred KiB; a larger file was not written here."""
 
@@ -62,7 +65,10 @@ def incident_of(document: Any) -> Incident:
     schema = cast("dict[str, Any]", document).get("schema")
     if schema != SCHEMA:
         raise ShapeError("schema", f"{SCHEMA}; another version of Greenroom wrote this")
-    return from_plain(Incident, document)
+    incident: Incident = from_plain(Incident, document)
+    if not IDENTIFIER.fullmatch(incident.id):
+        raise ShapeError("id", "letters, digits and inner dashes")
+    return incident
 
 
 def write(incident: Incident, incidents: Path) -> Path:
@@ -70,6 +76,8 @@ def write(incident: Incident, incidents: Path) -> Path:
 
     Written beside its place and moved there, so that a reader or a cut never meets half a document.
     """
+    if not IDENTIFIER.fullmatch(incident.id):
+        raise ShapeError("id", "letters, digits and inner dashes")
     directory = incidents / incident.id
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     save(directory / FILE, json.dumps(document_of(incident), indent=2, ensure_ascii=False) + "\n")

@@ -106,9 +106,13 @@ def summary_of(incident: Incident) -> str:
         "stopped": "Stopped before its end",
         "exhausted": "Given up at the run's limits",
     }[incident.ending]
-    asked = " and the ".join(sorted({each.role for each in open_ones if each.role})) or "devops"
-    done = f"{healed} of {_count(len(issues), 'issue')} healed" if issues else "no cause was named"
-    return f"{why}: {done}; the {asked} is asked." if open_ones else f"{why}: {done}."
+    done = f"{healed} of {_count(len(issues), 'issue')} healed" if healed else f"{_count(len(issues), 'issue')} met"
+    told = done if issues else "no cause was named"
+    return (
+        f"{why}: {told}; asked: {', '.join(sorted({each.role for each in open_ones}))}."
+        if open_ones
+        else f"{why}: {told}."
+    )
 
 
 def _issue(number: int, name: str, attempts: list[Attempt], *, still_there: bool, dry_run: bool) -> Issue:

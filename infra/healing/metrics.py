@@ -7,7 +7,7 @@ An incident that was not healed has no repair time: its duration is told apart, 
 
 from __future__ import annotations
 
-__all__ = ["Metrics", "instant", "metrics_of", "seconds_between"]
+__all__ = ["NOTHING", "Metrics", "instant", "metrics_of", "seconds_between", "seconds_text"]
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from infra.healing.incident import Incident
 
 HEALED = "healed"
+NOTHING = "\u2013"
+"""What stands where there is nothing to measure."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,15 @@ def seconds_between(earlier: str, later: str) -> float | None:
     """Return the seconds from one time to another, negative where they stand the other way round."""
     start, end = instant(earlier), instant(later)
     return (end - start).total_seconds() if start and end else None
+
+
+def seconds_text(value: float | None) -> str:
+    """Write a duration: 2.1 s, 46.7 s, 8 min 5 s, 1 h 2 min."""
+    if value is None:
+        return NOTHING
+    if value < 60:  # noqa: PLR2004 - a minute
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)

@@ -264,7 +264,7 @@ def placeholders() -> Incident:
 def half_way() -> Incident:
     """All three in one run: two healed, one left, the figures of the run that this project began with."""
     first, second, third = lock_file(), empty_server(), placeholders()
-    attempts = (second.attempts[0], replace(first.attempts[0], number=2), replace(third.attempts[0], number=3))
+    attempts = (first.attempts[0], replace(second.attempts[0], number=2), replace(third.attempts[0], number=3))
     return replace(
         third,
         id="20251115T101800Z-66f0",

@@ -124,6 +124,7 @@ def test_a_write_that_fails_leaves_the_old_document(tmp_path: Path, monkeypatch:
     [
         (lambda d: d.update(schema="greenroom/incident/2"), "schema: expected greenroom/incident/1"),
         (lambda d: d.pop("stack"), "stack: expected a value, and there is none"),
+        (lambda d: d.update(id="../../etc"), "id: expected letters, digits"),
         (lambda d: d.update(ending="fine"), "ending: expected one of healthy, healed"),
         (lambda d: d.update(statements="81"), "statements: expected a whole number"),
         (lambda d: d.update(dry_run=1), "dry_run: expected true or false"),
