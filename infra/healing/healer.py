@@ -73,7 +73,8 @@ class Healer:
         dry_run: bool = False,
     ) -> None:
         self._stack, self._ports, self._remedies = stack, ports, remedies
-        self._id, self._trigger = incident, trigger
+        self._id = incident
+        self._trigger: Trigger = trigger
         self._budget, self._dry_run = budget or Budget(), dry_run
         self._spent, self._began = Spent(), ports.clock()
         self._attempts: deque[Attempt] = deque()
