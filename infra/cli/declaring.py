@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["declared_of", "droplet_of", "endpoint_of_host"]
+__all__ = ["declared_of", "droplet_of", "endpoint_of_host", "settings_of"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,14 @@ PROJECT = "greenroom"
 
 def declared_of(session: Session) -> Declared:
     """Gather it; what was never deployed is empty."""
-    settings = load_file(session.root / f"Pulumi.{session.stack}.yaml", root=session.root)
+    settings = settings_of(session)
     exists = session.driver.exists()
     outputs: dict[str, Any] = session.driver.outputs() if exists else {}
     named = {each.name: each for each in session.driver.resources()} if exists else {}
     workload, droplet = settings.workload, named.get("droplet")
     names = Names(PROJECT, session.stack)
-    commit = str((outputs.get("release") or {}).get("commit") or _output(named.get("checkout"), "commit"))
+    checked_out = named["checkout"].inputs.get("commit") if "checkout" in named else ""
+    commit = str(checked_out or (outputs.get("release") or {}).get("commit") or "")
     environment = Environment.of(settings, commit=commit, volume_path=names.volume_path)
     place: dict[str, Any] = dict((named["images"].inputs.get("workload") or {}) if "images" in named else {})
     return Declared(
@@ -52,17 +53,24 @@ def declared_of(session: Session) -> Declared:
         services=outputs.get("services") or {},
         directories=tuple(f"{settings.host.directory}/{each.path}" for each in workload.directories),
         ports=tuple(each.port for each in workload.routes),
-        secret_sources={name: each.source for name, each in settings.secrets.items()},
+        secret_sources={name: each.source for name, each in settings.workload_secrets.items()},
         migrations=workload.migrations is not None,
         migration=_migration(settings, named.get("migrations")),
         databases=tuple(place.get("databases") or ()),
-        env_names=tuple(sorted([*environment.values, *settings.secrets])),
+        env_names=tuple(sorted([*environment.values, *settings.workload_secrets])),
         variables=dict(environment.variables),
         routes={each.path: each.port for each in workload.routes},
         health_paths=tuple(workload.health),
         authority=str(outputs.get("ca_certificate") or ""),
         manages_dns=bool(settings.dns and settings.dns.manage),
+        may_push=settings.healing.push,
+        deploy_patched=settings.healing.deploy_patched,
     )
+
+
+def settings_of(session: Session) -> Settings:
+    """Read the stack's settings; raises ConfigurationError."""
+    return load_file(session.root / f"Pulumi.{session.stack}.yaml", root=session.root)
 
 
 def droplet_of(resources: Sequence[Resource], stack: str) -> DropletRecord | None:

@@ -119,11 +119,12 @@ def run_healer(
 
 def _conclude(session: Session, world: Any, incident: Incident, place: Path) -> None:
     """Write the incident, record how it ended, and say so."""
-    from infra.healing.document import document_of, write  # noqa: PLC0415 - as above
+    from infra.cli.escalating import escalated  # noqa: PLC0415 - as above
+    from infra.healing.document import document_of  # noqa: PLC0415 - as above
 
     if not incident.dry_run:
-        write(incident, place.parent)
         world.close(incident)
+        incident = escalated(session, incident, place.parent)
         if incident.ending in {"healed", "healthy"}:
             forget_failure(session)
     if session.as_json:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from infra.cli.audit import mirror_head
-from infra.cli.declaring import declared_of, droplet_of, endpoint_of_host
+from infra.cli.declaring import declared_of, droplet_of, endpoint_of_host, settings_of
 from infra.cli.drift import world as drift_of
 from infra.cli.progress import Progress
 from infra.cli.proof import full_proof
@@ -33,6 +33,7 @@ from infra.healing.hands import Hands, Seen
 from infra.healing.healer import stamp
 from infra.healing.identity import MACHINE_PATH, MachineRecord, droplet_failure, machine_failure
 from infra.healing.lock import busy, hold_probe, holder_of
+from infra.healing.lockfile import Patcher
 from infra.healing.model import Failure, Outcome, Situation, Statement, Verb
 from infra.healing.ports import Done, Verified
 from infra.transport.pool import pool
@@ -86,14 +87,6 @@ class World:
         self.artifacts: list[str] = []
         self.machine_id = ""
         self.declared = declared_of(session)
-        self.hands = Hands(
-            declared=self.declared,
-            host=self._worker,
-            converge=self._converge,
-            power_on=self._power_on,
-            offer_patch=self._offer_patch,
-            sleep=halting.sleep,
-        )
 
     # ---- what the loop asks for
 
@@ -153,7 +146,7 @@ class World:
     def perform(self, act: Act) -> Done:
         """Perform one act; a stop is acted on while it runs."""
         self._converged = None
-        outcome = self._aside(lambda: self.hands.perform(act), waits=act.verb in ENGINE)
+        outcome = self._aside(lambda: self._hands().perform(act), waits=act.verb in ENGINE)
         if outcome is None:
             return Done(Outcome(act, succeeded=False, after="not waited for: the run was stopped"))
         return Done(outcome, self._converged)
@@ -252,9 +245,23 @@ class World:
             self._halting.sleep(1.0)
         return Seen(succeeded=False, before="off", after=status)
 
+    def _hands(self) -> Hands:
+        return Hands(
+            declared=self.declared,
+            host=self._worker,
+            converge=self._converge,
+            power_on=self._power_on,
+            offer_patch=self._offer_patch,
+            sleep=self._halting.sleep,
+        )
+
     def _offer_patch(self, act: Act) -> Seen:
-        del act
-        return Seen(succeeded=False, refused="patches can't be made yet")
+        self._incident.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prefix = settings_of(self._session).healing.branch_prefix
+        patcher = Patcher(self.declared, self._worker, self._session.environment, self._incident, prefix)
+        seen = patcher.offer(act)
+        self.artifacts += [each.name for each in patcher.patches]
+        return seen
 
     # ---- the engine
 
@@ -265,6 +272,12 @@ class World:
 
     def _up(self, *, refresh: bool) -> tuple[Failure | None, str]:
         """Run the engine; gives the failure, None where it came to its end, and the run in a few words."""
+        try:
+            return self._ran_up(refresh=refresh)
+        finally:
+            self.declared = declared_of(self._session)  # another commit may stand there now, or the first droplet
+
+    def _ran_up(self, *, refresh: bool) -> tuple[Failure | None, str]:
         session = self._session
         session.last = None
         try:

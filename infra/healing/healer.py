@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from infra.healing.policy import Decision, Remedy
     from infra.healing.ports import Halt, Ports
 
+IDENTITY = "identity"
+"""The phase of a failure after which nothing was looked at."""
 HARMLESS = frozenset({Verb.WAIT})
 """Acts that touch nothing, so that nobody's identity has to be proved for them."""
 
@@ -71,7 +73,8 @@ class Healer:
         dry_run: bool = False,
     ) -> None:
         self._stack, self._ports, self._remedies = stack, ports, remedies
-        self._id, self._trigger = incident, trigger
+        self._id = incident
+        self._trigger: Trigger = trigger
         self._budget, self._dry_run = budget or Budget(), dry_run
         self._spent, self._began = Spent(), ports.clock()
         self._attempts: deque[Attempt] = deque()
@@ -170,8 +173,8 @@ class Healer:
         )
         outcomes, failure = self._perform(decision.plan)
         self._spent = self._spent.after(decision.match, outcomes)
-        self._attempts[-1] = replace(self._attempts[-1], outcomes=outcomes, ended=stamp(self._ports.now()))
-        self._open = True
+        self._attempts[-1] = replace(self._attempts[-1], ended=stamp(self._ports.now()))
+        self._open = bool(outcomes)
         succeeded = all(each.succeeded for each in outcomes)
         if succeeded and failure is None and decision.plan[-1].verb is Verb.OFFER_PATCH:
             self._remaining = (decision.match, *decision.others)
@@ -186,9 +189,9 @@ class Healer:
         outcomes: list[Outcome] = []
         failure: Failure | None = None
         for act in plan:
-            self._breathe()
             if act.verb not in HARMLESS and (failure := self._identify()):
                 break
+            self._breathe()
             self._ports.say(f"acting: {act.text}")
             began = self._ports.clock()
             done = self._ports.perform(act)
@@ -200,8 +203,8 @@ class Healer:
                 self._unfinished = not done.outcome.succeeded
             self._note("acted", f"{act.text}: {_ended(done.outcome)}", self._ports.clock() - began)
             self._record(act, done.outcome)
+            self._attempts[-1] = replace(self._attempts[-1], outcomes=tuple(outcomes))
             if not done.outcome.succeeded:
-                self._attempts[-1] = replace(self._attempts[-1], outcomes=tuple(outcomes))
                 self._breathe()
                 break
         return tuple(outcomes), failure
@@ -243,13 +246,14 @@ class Healer:
     def _choose(self, situation: Situation, matches: Sequence[Match]) -> Decision:
         self._spent = replace(self._spent, seconds=self._ports.clock() - self._began)
         decision = choose(situation, matches, self._spent, remedies=self._remedies, budget=self._budget)
-        self._settle(gone=self._spent.last not in {each.fingerprint for each in matches})
+        looked = situation.failure is None or situation.failure.phase != IDENTITY
+        self._settle(gone=looked and self._spent.last not in {each.fingerprint for each in matches})
         return decision
 
     def _resume(self) -> Failure | None:
-        self._breathe()
         if failure := self._identify():
             return failure
+        self._breathe()
         began = self._ports.clock()
         failure = self._ports.resume()
         self._unfinished = failure is not None

@@ -146,10 +146,11 @@ class Audit:
             last = _parsed(found.lines[-1]) if found.lines else None
             if last is None and found.lines:
                 last = {"seq": len(found.lines), "mac": START}  # damaged: the chain is broken, and the log goes on
+            if found.torn:
+                self._log_cut(len(found.torn))
             if last is None:
                 last = self._add(None, "start", subject="", arguments={"schema": SCHEMA, "salt": _salt()})
             if found.torn:
-                self._log_cut(len(found.torn))
                 note = {"bytes": len(found.torn), "sha256": hashlib.sha256(found.torn).hexdigest()}
                 last = self._add(last, "recover", subject=LOG, arguments=note, why="the last line had no end")
             told: dict[str, Any] = {"why": why, "before": before, "after": after, "outcome": outcome}
@@ -164,7 +165,7 @@ class Audit:
     def head(self) -> Head | None:
         """Return the head on this controller; None where there is none that can be read."""
         try:
-            return head_of(self._head.read_text(encoding="utf-8"))
+            return head_of(self._head.read_bytes().decode(errors="replace"))
         except OSError:
             return None
 
@@ -174,15 +175,19 @@ class Audit:
         An empty log beside no head is no trouble: nothing was ever recorded.
         """
         found = self._read()
-        if not found.lines and not found.torn and self.head() is None and not self._head.exists():
-            return [Trouble(0, f"the droplet's head counts {mirror.count}; there is no log")] if mirror else []
         troubles: list[Trouble] = []
         keys = self._keys_in(found)
-        if keys is None:
+        if not found.lines and not self._head.exists():
+            if mirror:
+                troubles.append(Trouble(0, f"the droplet's head counts {mirror.count}; there is no log"))
+        elif keys is None:
             troubles.append(Trouble(1, "the log does not begin with its first entry"))
         else:
             troubles += _in_chain(found.lines, keys)
-            troubles += _against(self.head(), found.lines, keys, "the head")
+            if len(found.lines) == 1 and not self._head.exists():
+                troubles.append(Trouble(1, "the log was only just begun: it has no head yet", tampered=False))
+            else:
+                troubles += _against(self.head(), found.lines, keys, "the head")
             if mirror:
                 troubles += _against(mirror, found.lines, keys, "the droplet's head")
         if found.torn:

@@ -307,9 +307,10 @@ class Escalation(Model):
 
 
 class HealingSettings(Model):
-    """What a healer may do for this stack beyond the droplet; see docs/healing.md."""
+    """What healing may do beyond the droplet; see docs/healing.md and docs/decisions/0015-a-patch-is-offered.md."""
 
     escalation: Escalation = Field(default_factory=Escalation)
+    """Whom to tell of what healing leaves to people."""
     push: bool = False
     """Whether the branch with a patch may be pushed to the workload's repository."""
     deploy_patched: bool = False
