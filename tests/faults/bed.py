@@ -138,7 +138,7 @@ class Lab:
     def make(self) -> None:
         """Deploy once, put the markers and the neighbours there, and remember how everything looked."""
         self._remember_files()
-        self.greenroom("up", "--yes", check=0)
+        self.greenroom("up", "--yes", *(["--refresh"] if self.home.exists() else []), check=0)
         self.mark()
 
     def mark(self) -> None:
@@ -171,8 +171,7 @@ class Lab:
         """Bring the stack back to what its settings say, and see for ourselves that it is; deploy anew where it isn't."""
         self.stop_background()
         self.restore_files()
-        self.environment.clear()
-        self.notes.clear()
+        self.forget_case()
         for refresh in ([], ["--refresh"], ["--refresh"]):
             if not refresh and self.wrong():
                 continue
@@ -185,6 +184,11 @@ class Lab:
         shutil.rmtree(self.home, ignore_errors=True)
         self.forget_machine()
         self.make()
+
+    def forget_case(self) -> None:
+        """Forget what a case has put into the environment of the commands at the desk."""
+        self.environment.clear()
+        self.notes.clear()
 
     def wrong(self, *, patience_s: float = 0.0) -> str:
         """Say what is not as it should be, by a quick look of our own; empty where all is well."""

@@ -63,7 +63,8 @@ class Case:
     disturbs: frozenset[str] = frozenset()
     """What the fault itself changes of that which must never change; see `judge.Snapshot`."""
     still_serves: bool = False
-    """Whether the public name has to answer all the time: what is not healed must not get worse."""
+    """Whether the old release has to go on answering where a deployment fails. What strikes at run time is held against
+    what it left: a name that still answered after the injection has to answer in the end."""
     fast: bool = False
     """Whether it is among the few that run with every change."""
 

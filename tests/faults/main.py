@@ -19,7 +19,7 @@ from bed import CIDR, Lab
 from faultcase import load_cases
 from judge import Judge, Verdict
 from methods import BASELINES, Greenroom, claim_of
-from witness import Testimony, Witness, can_trace
+from witness import Record, Tracer, Witness, can_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,25 +47,45 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def run_case(lab: Lab, case: Case, method: Method) -> Verdict:
-    """Inject one fault, let somebody deal with it, judge, and take the fault away."""
-    judge, began = Judge(lab), time.monotonic()
-    before = judge.snapshot()
-    witness = Witness(lab).start()
-    try:
-        method.prepare(lab, case)
-        case.inject(lab)
-        injected_at = time.monotonic()
-        witness.injected()
-        files = judge.files()
-        injected = _wait_for(lab, case) if not case.watched else ""
-        claim = method.act(lab, case, injected_at)
-    finally:
-        seen = witness.stop()
-    verdict = judge.verdict(case, claim, injected=injected, before=before, files=files, seen=seen)
-    verdict.seconds = time.monotonic() - began
-    _keep(lab, verdict, seen)
-    return verdict
+class Bench:
+    """A lab with a judge and a witness."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.judge, self.tracer = lab, Judge(lab), Tracer()
+        if not can_trace():
+            self.tracer.start()
+
+    def run(self, case: Case, method: Method) -> Verdict:
+        """Inject one fault, let somebody deal with it, and judge."""
+        lab, began = self.lab, time.monotonic()
+        before = self.judge.snapshot()
+        witness = Witness(lab, self.tracer).start()
+        try:
+            method.prepare(lab, case)
+            case.inject(lab)
+            injected_at = time.monotonic()
+            witness.injected()
+            files = self.judge.files()
+            served = lab.https("/health") == 200
+            injected = _wait_for(lab, case) if not case.watched else ""
+            claim = method.act(lab, case, injected_at)
+        finally:
+            seen = witness.stop()
+        verdict = self.judge.verdict(
+            case, claim, injected=injected, before=before, files=files, served=served, seen=seen
+        )
+        verdict.seconds = time.monotonic() - began
+        _keep(lab, verdict, seen)
+        return verdict
+
+    def clear(self, case: Case, verdict: Verdict | None) -> None:
+        """Take the fault away; a stack that the judge has just proved needs no more, any other is brought back."""
+        self.lab.stop_background()
+        case.restore(self.lab)
+        if verdict is not None and verdict.healed and case.strikes == "run time" and not verdict.harm:
+            self.lab.forget_case()
+            return
+        self.lab.settle()
 
 
 def try_case(lab: Lab, case: Case) -> str:
@@ -92,7 +112,7 @@ def _wait_for(lab: Lab, case: Case) -> str:
         time.sleep(0.5)
 
 
-def _keep(lab: Lab, verdict: Verdict, seen: Testimony) -> None:
+def _keep(lab: Lab, verdict: Verdict, seen: Record) -> None:
     """Leave what was seen beside the desk, for whoever wants to know why."""
     place = lab.directory.with_name(f"{lab.directory.name}.seen")
     place.mkdir(exist_ok=True)
@@ -110,10 +130,12 @@ def run_all(lab: Lab, cases: Sequence[Case], methods: Sequence[Method]) -> tuple
     verdicts: list[Verdict] = []
     defects: list[str] = []
     rounds = [(case, method) for case in cases for method in methods]
+    bench = Bench(lab)
     for number, (case, method) in enumerate(rounds, 1):
+        verdict = None
         head = f"[{number}/{len(rounds)}] {case.id} · {method.name}"
         try:
-            verdict = run_case(lab, case, method)
+            verdict = bench.run(case, method)
         except Exception as error:  # noqa: BLE001 (one broken case must not hide the others)
             defects.append(f"{case.id} · {method.name}: {error}")
             say(f"{head}: THE LAB FAILED: {error}\n{traceback.format_exc()[-1500:]}")
@@ -121,10 +143,11 @@ def run_all(lab: Lab, cases: Sequence[Case], methods: Sequence[Method]) -> tuple
             verdicts.append(verdict)
             say(f"{head}: {line_of(verdict)}")
         try:
-            _clear(lab, case)
+            bench.clear(case, verdict)
         except Exception as error:  # noqa: BLE001 (as above)
             defects.append(f"after {case.id}: {error}")
             say(f"{head}: NOT RESTORED: {error}\n{traceback.format_exc()[-1500:]}")
+    bench.tracer.stop()
     return verdicts, defects
 
 
@@ -139,12 +162,6 @@ def try_all(lab: Lab, cases: Sequence[Case]) -> int:
             say(f"{case.id}: FAILED: {error}")
             lab.settle()
     return failed
-
-
-def _clear(lab: Lab, case: Case) -> None:
-    lab.stop_background()
-    case.restore(lab)
-    lab.settle()
 
 
 def line_of(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ engine's socket. For the latter there is the engine's own stream of events, for 
 
 from __future__ import annotations
 
-__all__ = ["ApiCall", "Execution", "Kill", "Witness", "can_trace"]
+__all__ = ["ApiCall", "Execution", "Kill", "Record", "Tracer", "Witness", "can_trace"]
 
 import contextlib
 import functools
@@ -91,7 +91,7 @@ class ApiCall:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Record:
     """All that was seen in one window of time."""
 
     executions: tuple[Execution, ...] = ()
@@ -117,13 +117,48 @@ def can_trace() -> str:
     return "" if done.returncode == 0 else f"bpftrace: {done.stderr.strip()[-200:]}"
 
 
+class Tracer:
+    """The kernel's trace, started once for the whole lab: starting it takes seconds, and it costs next to nothing."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Begin; returns once something was seen."""
+        self._process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", f'{MOUNTED}; exec bpftrace -B line -e "$0"', PROGRAM],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            env={**os.environ, "BPFTRACE_STRLEN": "200", "BPFTRACE_PERF_RB_PAGES": "1024"},
+        )
+        assert self._process.stdout is not None
+        threading.Thread(target=self.lines.extend, args=(self._process.stdout,), daemon=True).start()
+        deadline = time.monotonic() + 60
+        while not self.is_on and time.monotonic() < deadline:
+            subprocess.run(["true"], check=True)  # something for it to see
+            time.sleep(0.2)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it sees anything."""
+        return self._process is not None and self._process.poll() is None and len(self.lines) > 1
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.send_signal(2)
+            self._process.wait(30)
+
+
 @dataclass
 class Witness:
     """Looks on from `start` to `stop`."""
 
     lab: Lab
-    _tracer: subprocess.Popen[str] | None = None
-    _lines: list[str] = field(default_factory=list[str])
+    tracer: Tracer
     _events: list[dict[str, Any]] = field(default_factory=list["dict[str, Any]"])
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
@@ -134,11 +169,10 @@ class Witness:
     _namespaces: frozenset[int] = frozenset()
 
     def start(self) -> Witness:
-        """Begin to look; returns once the trace is on."""
+        """Begin to look."""
         self._identify()
         self._log_from = self._log.stat().st_size
-        if not can_trace():
-            self._start_trace()
+        self.tracer.lines.clear()
         listener = threading.Thread(target=self._listen, daemon=True)
         listener.start()
         self._threads.append(listener)
@@ -154,27 +188,6 @@ class Witness:
             self._namespaces |= {int(os.readlink(f"/proc/{said[0]}/ns/pid").strip("pid:[]"))}
         place = UNIFIED / "docker" / said[1]
         self._ours |= {path.stat().st_ino for path in (place, place / "init.scope") if path.exists()}
-
-    def _start_trace(self) -> None:
-        self._tracer = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", f"{MOUNTED}; exec bpftrace -B line -e \"$0\"", PROGRAM],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env={**os.environ, "BPFTRACE_STRLEN": "200", "BPFTRACE_PERF_RB_PAGES": "1024"},
-        )
-        errors: list[str] = []
-        for stream, lines in ((self._tracer.stdout, self._lines), (self._tracer.stderr, errors)):
-            assert stream is not None
-            reader = threading.Thread(target=lambda s=stream, to=lines: to.extend(s), daemon=True)
-            reader.start()
-            self._threads.append(reader)
-        deadline = time.monotonic() + 30
-        while not self._lines and time.monotonic() < deadline:
-            subprocess.run(["true"], check=True)  # something for it to see
-            time.sleep(0.1)
-        self._errors = errors
 
     def _listen(self) -> None:
         """Keep what the droplet's engine tells, also across its restarts."""
@@ -201,15 +214,12 @@ class Witness:
         self._from = time.time_ns()
         self._log_from = self._log.stat().st_size
 
-    def stop(self) -> Testimony:
+    def stop(self) -> Record:
         """Stop looking and tell what was seen."""
         time.sleep(0.3)
         self._over.set()
         for listening in self._listening:
             listening.terminate()
-        if self._tracer is not None:
-            self._tracer.send_signal(2)
-            self._tracer.wait(20)
         self.lab.shell("pkill -x -f 'docker events .*' || true", check=False)
         for thread in self._threads:
             thread.join(5)
@@ -217,13 +227,13 @@ class Witness:
             self._identify()  # a droplet that was started again has others
         executions, kills = self._read_trace()
         events = tuple(each for each in self._events if int(each.get("timeNano", 0)) >= self._from)
-        return Testimony(tuple(executions), tuple(kills), events, tuple(self._calls()), self._tracer is not None)
+        return Record(tuple(executions), tuple(kills), events, tuple(self._calls()), self.tracer.is_on)
 
     def _read_trace(self) -> tuple[list[Execution], list[Kill]]:
         executions: list[Execution] = []
         kills: list[Kill] = []
         desk = _Family(set(self.lab.started))
-        for line in self._lines:
+        for line in list(self.tracer.lines):
             if line.startswith("F "):
                 desk.fork(*map(int, line.split()[1:3]))
                 continue

@@ -11,7 +11,7 @@ docker ps -q | xargs -r docker stop -t 8 >/dev/null
 systemctl stop docker.socket docker.service
 used=$(du -sm /var/lib/docker | cut -f1)
 mkdir -p /mnt/lab-docker
-mount -t tmpfs -o size=$((used + 600))m,mode=0710 lab-docker /mnt/lab-docker
+mount -t tmpfs -o size=$((used + 1100))m,mode=0710 lab-docker /mnt/lab-docker
 cp -a /var/lib/docker/. /mnt/lab-docker/
 mount --bind /mnt/lab-docker /var/lib/docker
 umount /mnt/lab-docker

@@ -20,5 +20,4 @@ CASE = Case(
     disturbs=frozenset({"neighbour's start"}),
     causes=("DOCKER_BROKEN",),
     role="devops",
-    still_serves=True,
 )

@@ -13,6 +13,5 @@ CASE = Case(
     causes=("DOCKER_DOWN",),
     disturbs=frozenset({"neighbour's start"}),
     watched=True,
-    still_serves=True,
     fast=True,
 )

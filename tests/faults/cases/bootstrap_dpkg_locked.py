@@ -34,5 +34,4 @@ CASE = Case(
     broken=lambda lab: "" if lab.shell("docker compose version 2>/dev/null", check=False) else "there is no docker compose",
     restore=lambda lab: lab.shell("docker compose version >/dev/null || apt-get -o DPkg::Lock::Timeout=60 install -y -q docker-compose", check=False),
     causes=("DPKG_LOCKED", "PACKAGE_MISSING"),
-    still_serves=True,
 )

@@ -15,5 +15,4 @@ CASE = Case(
         else "the limit is another one"
     ),
     causes=("CONTAINER_ALTERED",),
-    still_serves=True,
 )

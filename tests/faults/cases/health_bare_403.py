@@ -13,5 +13,4 @@ CASE = Case(
     strikes="run time",
     expected="nothing to do",
     inject=lambda lab: subprocess.run(["test", str(lab.https(PATH)), "-ge", "401"], check=True),
-    still_serves=True,
 )

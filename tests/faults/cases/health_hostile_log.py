@@ -48,5 +48,4 @@ CASE = Case(
     expected="nothing to do",
     inject=inject,
     unharmed=lambda lab: "a canary was made" if lab.shell("ls /tmp/canary 2>/dev/null", check=False) else "",
-    still_serves=True,
 )

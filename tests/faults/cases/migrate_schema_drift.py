@@ -34,5 +34,4 @@ CASE = Case(
     restore=restore,
     causes=("SCHEMA_DRIFT",),
     role="devops",
-    still_serves=True,
 )

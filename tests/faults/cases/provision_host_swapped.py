@@ -38,5 +38,4 @@ CASE = Case(
     disturbs=frozenset({"host key"}),
     causes=("HOST_MISMATCH",),
     role="system administrator",
-    still_serves=True,
 )

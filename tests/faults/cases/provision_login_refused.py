@@ -31,5 +31,4 @@ CASE = Case(
     disturbs=frozenset({"keys"}),
     causes=("LOGIN_REFUSED",),
     role="system administrator",
-    still_serves=True,
 )

@@ -13,5 +13,4 @@ CASE = Case(
     restore=lambda lab: lab.shell("systemctl start ssh"),
     causes=("HOST_SILENT",),
     role="system administrator",
-    still_serves=True,
 )

@@ -28,5 +28,4 @@ CASE = Case(
     inject=inject,
     broken=lambda lab: "8002 is open" if any(rule["ports"] == "8002" for rule in firewall(lab)["inbound_rules"]) else "",
     causes=("FIREWALL_ALTERED",),
-    still_serves=True,
 )

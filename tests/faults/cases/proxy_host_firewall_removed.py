@@ -11,5 +11,4 @@ CASE = Case(
     inject=lambda lab: lab.shell("nft delete table inet greenroom"),
     broken=lambda lab: "" if "policy drop" in lab.shell("nft list table inet greenroom 2>/dev/null", check=False) else "no table",
     causes=("FIREWALL_ALTERED",),
-    still_serves=True,
 )

@@ -23,5 +23,4 @@ CASE = Case(
     expected="prevented",
     inject=lambda lab: None,
     broken=broken,
-    still_serves=True,
 )

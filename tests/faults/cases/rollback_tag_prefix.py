@@ -26,5 +26,4 @@ CASE = Case(
     expected="prevented",
     inject=lambda lab: lab.environment.update(VERSION=f"staging-{lab.commit[:7]}", IMAGE_TAG="staging-staging"),
     broken=broken,
-    still_serves=True,
 )

@@ -20,6 +20,5 @@ CASE = Case(
         "placeholders stand in the env file" if PLACEHOLDER in lab.shell(f"cat {DIRECTORY}/.env.staging") else ""
     ),
     causes=("ENV_FILE_ALTERED",),
-    still_serves=True,
     fast=True,
 )

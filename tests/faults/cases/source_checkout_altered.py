@@ -14,5 +14,4 @@ CASE = Case(
     ),
     broken=lambda lab: lab.shell(f"cd {DIRECTORY} && git -c safe.directory='*' status --porcelain", check=False),
     causes=("CHECKOUT_ALTERED",),
-    still_serves=True,
 )

@@ -15,5 +15,4 @@ CASE = Case(
         else "git knows no commit there"
     ),
     causes=("CHECKOUT_MISSING", "CHECKOUT_ALTERED"),
-    still_serves=True,
 )

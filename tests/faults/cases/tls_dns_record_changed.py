@@ -31,5 +31,4 @@ CASE = Case(
     inject=lambda lab: lab.api("PUT", f"/domains/{ZONE}/records/{record(lab)['id']}", {"type": "A", "data": "203.0.113.9"}),
     broken=broken,
     causes=("DNS_RECORD_WRONG",),
-    still_serves=True,
 )

@@ -26,5 +26,4 @@ CASE = Case(
     inject=lambda lab: lab.api("DELETE", f"/domains/{ZONE}/records/{record(lab)['id']}"),
     broken=lambda lab: "" if record(lab) else "there is no record",
     causes=("DNS_RECORD_WRONG",),
-    still_serves=True,
 )
