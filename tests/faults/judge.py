@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from faultcase import Case
     from witness import Record
 
+PROOFS = 2
+"""A statement about seconds can fail on a busy machine once; what fails twice does not hold."""
 SECRETS = (
     *("POSTGRES_PASSWORD", "SECRET_KEY", "ADMIN_PASSWORD", "RESEND_API_KEY", "ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET"),
     *("ZOHO_REFRESH_TOKEN", "ZOHO_ORGANIZATION_ID"),
@@ -229,8 +231,12 @@ class Judge:
         """Say what does not hold: of the fault itself, of our own look, and of the acceptance suite."""
         if seen := case.broken(self.lab) or self._unlike_the_wish(case):
             return [seen]  # that settles it; eighty statements about it would say no more
-        proof = self.lab.greenroom("verify", "--json", timeout_s=300)
-        rows = proof.document.get("rows", [])
+        rows: list[dict[str, Any]] = []
+        for _ in range(PROOFS):
+            proof = self.lab.greenroom("verify", "--json", timeout_s=300)
+            rows = proof.document.get("rows", [])
+            if proof.status == 0 and rows:
+                return []
         if not rows:
             return [f"verify ended with {proof.status}: {proof.text('err')[-200:]}"]
         return [f"{row['group']}: {row['name']}: {row['reason'][:160]}" for row in rows if not row["passed"]]

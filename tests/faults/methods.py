@@ -11,7 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bed import DIRECTORY, Run
+from bed import DIRECTORY, Line, Run
 from judge import Claim
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 WATCH_LIMIT_S = 240.0
 HEAL_LIMIT_S = 660.0
-HAS_WATCH = "watch" in __import__("infra.cli.app", fromlist=["VERBS"]).VERBS
 NOTICED = re.compile(r"noticed|found: |drift: |error: |\] failed ")
 """The words with which Greenroom first tells that something is wrong, before it knows what."""
 STEP = re.compile(r"\] failed .*?([0-9.]+) s$")
 """A step of a deployment that failed, and how long it took to."""
-QUIET_S = 3.0
+QUIET_S = 4.0
+WATCHING, ALARM = re.compile(r": watching every "), re.compile(r"alarm: ")
+TOLD = re.compile(r": incident (?P<id>[0-9TZ]+-[0-9a-f]+)")
 
 
 class Method(Protocol):
@@ -118,53 +119,56 @@ class Greenroom:
     def prepare(self, lab: Lab, case: Case) -> None:
         """Where the watch has to notice it, it looks on already; a quiet stack must not alarm it."""
         self._watch = None
-        if case.watched and HAS_WATCH:
-            self._known = incidents(lab)
-            self._watch = lab.start("watch", "--json")
-            time.sleep(QUIET_S)
-            if self._watch.process.poll() is not None:
-                raise RuntimeError(f"the watch ended by itself\n{self._watch.wait(1).text('err')[-2000:]}")
+        if case.watched:
+            self._watch = lab.start("watch")
+            if not _until(self._watch, WATCHING, 30) or _until(self._watch, ALARM, QUIET_S):
+                raise RuntimeError(f"the watch does not look on quietly\n{_ended(self._watch).text('out')[-2000:]}")
 
     def act(self, lab: Lab, case: Case, injected_at: float) -> Claim:
         if self._watch is not None:
-            return self._watched(lab, injected_at)
+            return self._watched(lab, self._watch, injected_at)
         argv = ["up", "--heal", "--yes", "--json"] if case.strikes == "deployment" else ["heal", "--json"]
         run = lab.greenroom(*argv, timeout_s=HEAL_LIMIT_S)
         document = run.document
-        return claim_of_incident(document.get("incident") or document, run, injected_at)
+        return claim_of_incident(document if "ending" in document else {}, run, injected_at)
 
-    def _watched(self, lab: Lab, injected_at: float) -> Claim:
-        """Wait until the watch has dealt with it, then end the watch."""
-        assert self._watch is not None
-        deadline = time.monotonic() + WATCH_LIMIT_S
-        while time.monotonic() < deadline and self._watch.process.poll() is None:
-            if new := [each for each in incidents(lab) if each not in self._known]:
-                break
-            time.sleep(0.2)
-        else:
-            new = []
-        ended = time.monotonic()
-        self._watch.process.send_signal(2)
-        self._watch.wait(60)
-        self._watch.ended = ended
-        document = lab.greenroom("incidents", new[-1], "--json").document if new else {}
-        return claim_of_incident(document, self._watch, injected_at)
+    def _watched(self, lab: Lab, watch: Run, injected_at: float) -> Claim:
+        """Wait until the watch says how it ended, then end the watch."""
+        told = _until(watch, TOLD, WATCH_LIMIT_S)
+        _ended(watch)
+        watch.ended = told.at if told else watch.ended
+        incident = TOLD.search(told.text) if told else None
+        document = lab.greenroom("incidents", incident["id"], "--json").document if incident else {}
+        return claim_of_incident(document, watch, injected_at, first=ALARM)
 
 
-def incidents(lab: Lab) -> list[str]:
-    """Name the incidents that are written down."""
-    place = lab.home / "local" / "incidents"
-    return sorted(path.parent.name for path in place.glob("*/incident.json")) if place.is_dir() else []
+def _until(run: Run, words: re.Pattern[str], limit_s: float) -> Line | None:
+    """Wait for a line with these words on standard output; None where none comes."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        for line in list(run.lines):
+            if line.stream == "out" and words.search(line.text):
+                return line
+        if time.monotonic() > deadline or run.process.poll() is not None:
+            return None
+        time.sleep(0.05)
 
 
-def claim_of_incident(document: dict[str, Any], run: Run, injected_at: float) -> Claim:
+def _ended(watch: Run) -> Run:
+    watch.process.send_signal(2)
+    return watch.wait(60)
+
+
+def claim_of_incident(
+    document: dict[str, Any], run: Run, injected_at: float, *, first: re.Pattern[str] = NOTICED
+) -> Claim:
     """Read what the healer says of itself; times are the lab's own, taken as its lines came."""
     ending = str(document.get("ending", ""))
     attempts = [each for each in document.get("attempts", []) if each.get("match")]
     asked = document.get("remaining", [])
-    first = next((line for line in run.lines if line.at > injected_at and NOTICED.search(line.text)), None)
-    noticed = first.at if first else None
-    step = STEP.search(first.text) if first else None
+    word = next((line for line in run.lines if line.at > injected_at and first.search(line.text)), None)
+    noticed = word.at if word else None
+    step = STEP.search(word.text) if word else None
     return Claim(
         "greenroom",
         run.status,
@@ -176,7 +180,7 @@ def claim_of_incident(document: dict[str, Any], run: Run, injected_at: float) ->
         next_steps=sum(len(each.get("next_steps", [])) for each in asked[:1]),
         detection_s=float(step[1]) if step else noticed - injected_at if noticed else None,
         repair_s=run.ended - (noticed or injected_at),
-        tail=run.text("err")[-3000:],
+        tail=(run.text("err")[-3000:] if first is NOTICED else run.text("out")[-3000:]),
     )
 
 
