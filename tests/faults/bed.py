@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any
 from desk import ROOT, Desk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 STACK = "local"
 CIDR = "10.29.0.0/24"
@@ -113,14 +113,24 @@ class Run:
 class Lab:
     """What injectors, judge and baselines work with."""
 
-    def __init__(self, directory: Path, *, cidr: str = CIDR, say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        cidr: str = CIDR,
+        say: Callable[[str], None] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> None:
         self.say = say or (lambda text: print(text, file=sys.stderr))  # noqa: T201 (a program's talk)
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        Desk(directory)  # what is committed or about to be, also at a desk that is used again
-        if not (directory / ".venv").exists():
-            (directory / ".venv").symlink_to(ROOT / ".venv")
-        self._set("10.20.0.0/24", cidr)
+        self.given = dict(given or {})
+        """The environment that every command at the desk has: what people give."""
+        if cidr:
+            Desk(directory)  # what is committed or about to be, also at a desk that is used again
+            if not (directory / ".venv").exists():
+                (directory / ".venv").symlink_to(ROOT / ".venv")
+            self._set("10.20.0.0/24", cidr)
         self.home = directory / ".greenroom"
         self.workload = directory / "examples/tsh-erp"
         self.settings = directory / f"Pulumi.{STACK}.yaml"
@@ -141,16 +151,28 @@ class Lab:
         self.greenroom("up", "--yes", *(["--refresh"] if self.home.exists() else []), check=0)
         self.mark()
 
+    @classmethod
+    def of(cls, desk: Desk, given: Mapping[str, str]) -> Lab:
+        """Take over a stack that somebody else has deployed at a desk of theirs."""
+        lab = cls(desk.directory, cidr="", given=given)
+        lab._remember_files()
+        lab.mark()
+        return lab
+
     def mark(self) -> None:
         """Put there what must never change: rows, a key, a file, and what belongs to others."""
         self.commit = self.outputs()["release"]["commit"]
         self.address = self.outputs()["address"]
         self.authority = self.outputs()["ca_certificate"]
         (self.directory.parent / f"{self.directory.name}.ca.pem").write_text(self.authority, encoding="utf-8")
-        self.sql("CREATE SCHEMA IF NOT EXISTS lab; CREATE TABLE IF NOT EXISTS lab.marker (id int PRIMARY KEY, word text)")
+        self.sql(
+            "CREATE SCHEMA IF NOT EXISTS lab; CREATE TABLE IF NOT EXISTS lab.marker (id int PRIMARY KEY, word text)"
+        )
         self.sql("INSERT INTO lab.marker SELECT n, md5(n::text) FROM generate_series(1, 500) n ON CONFLICT DO NOTHING")
         self.shell(f"docker exec {REDIS} redis-cli set lab:marker kept")
-        self.shell(f"echo kept > {DIRECTORY}/uploads/staging/lab-marker.txt; chown 1000 {DIRECTORY}/uploads/staging/lab*")
+        self.shell(
+            f"echo kept > {DIRECTORY}/uploads/staging/lab-marker.txt; chown 1000 {DIRECTORY}/uploads/staging/lab*"
+        )
         self.shell(
             f"docker inspect {NEIGHBOUR} >/dev/null 2>&1 || docker run -d --name {NEIGHBOUR} --restart unless-stopped"
             " --label com.docker.compose.project=neighbour --label com.docker.compose.service=cache redis:7-alpine"
@@ -233,7 +255,7 @@ class Lab:
         process = subprocess.Popen(
             argv,
             cwd=self.directory,
-            env={**kept, "PYTHONPATH": str(self.directory), **self.environment},
+            env={**kept, "PYTHONPATH": str(self.directory), **self.given, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -311,7 +333,12 @@ class Lab:
     def machine(self) -> str:
         """The container that is the droplet."""
         if not hasattr(self, "_machine"):
-            wanted = ["--filter", "label=greenroom.kind=droplet", "--filter", f"label=greenroom.private-ipv4={self._private}"]
+            wanted = [
+                "--filter",
+                "label=greenroom.kind=droplet",
+                "--filter",
+                f"label=greenroom.private-ipv4={self._private}",
+            ]
             found = subprocess.run(
                 ["docker", "ps", "-aq", "--format", "{{.Names}}", *wanted], check=True, capture_output=True, text=True
             ).stdout.split()
@@ -333,7 +360,9 @@ class Lab:
         argv = ["docker", "exec", "-i", self.machine, "bash", "-c", script]
         done = subprocess.run(argv, check=False, capture_output=True, text=True, input=stdin, timeout=timeout_s)
         if check and done.returncode:
-            raise RuntimeError(f"on the droplet: {script}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise RuntimeError(
+                f"on the droplet: {script}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
         return done.stdout
 
     def background(self, script: str, stdin: str = "", *, ends: bool = False) -> None:

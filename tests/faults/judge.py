@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from faultcase import Case
     from witness import Record
 
+ASKED = {"escalated", "exhausted"}
+"""Endings in which a person is asked: at once, or once the run's limits were spent."""
 PROOFS = 2
 """A statement about seconds can fail on a busy machine once; what fails twice does not hold."""
 SECRETS = (
@@ -137,12 +139,16 @@ class Verdict:
     def became(self) -> str:
         """What became of it, in the words of `faultcase.Expected`."""
         claim = self.claim
-        if claim is not None and claim.ending == "escalated" and (self.expected == "escalated" or not self.healed):
+        if claim is not None and claim.ending in ASKED and (self.expected == "escalated" or not self.healed):
             return "escalated"
         if self.prevented:
             return "prevented"
         if self.healed:
-            return "nothing to do" if claim is not None and not claim.acts and self.expected == "nothing to do" else "healed"
+            return (
+                "nothing to do"
+                if claim is not None and not claim.acts and self.expected == "nothing to do"
+                else "healed"
+            )
         return "left broken"
 
     @property
@@ -189,7 +195,9 @@ class Judge:
         lab = self.lab
         references = lab.git("for-each-ref", "--format=%(refname) %(objectname)", check=False).splitlines()
         cloud = {name: lab.api("GET", f"/{name}?per_page=200")[name] for name in ("droplets", "volumes", "firewalls")}
-        rules = [sorted(json.dumps(rule, sort_keys=True) for rule in each["inbound_rules"]) for each in cloud["firewalls"]]
+        rules = [
+            sorted(json.dumps(rule, sort_keys=True) for rule in each["inbound_rules"]) for each in cloud["firewalls"]
+        ]
         return {
             "branches": [each for each in references if "/greenroom/" not in each],
             "droplets": sorted(each["id"] for each in cloud["droplets"]),
@@ -246,7 +254,11 @@ class Judge:
         deadline = time.monotonic() + 10
         while True:
             states = self.lab.containers()
-            bad = [f"{name} is {states.get(name, 'missing')}" for name in CONTAINERS if states.get(name) != "running healthy"]
+            bad = [
+                f"{name} is {states.get(name, 'missing')}"
+                for name in CONTAINERS
+                if states.get(name) != "running healthy"
+            ]
             if not bad or time.monotonic() > deadline:
                 break
             time.sleep(1)
@@ -257,7 +269,9 @@ class Judge:
         head, *dirty = self.lab.shell(script, check=False).splitlines() or [""]
         if dirty:
             return f"the checkout is not what was committed: {dirty[0]}"
-        offered = self.lab.git("for-each-ref", "--format=%(objectname)", "refs/heads/greenroom/", check=False).splitlines()
+        offered = self.lab.git(
+            "for-each-ref", "--format=%(objectname)", "refs/heads/greenroom/", check=False
+        ).splitlines()
         if head not in {wanted, *offered}:
             return f"the checkout is at {head[:7]}, the branch at {wanted[:7]}"
         if case.strikes == "deployment" and wanted != self.lab.commit and head == self.lab.commit:
@@ -266,7 +280,7 @@ class Judge:
 
     def _hold_escalation(self, case: Case, claim: Claim, verdict: Verdict) -> None:
         """An escalation counts where the right person is asked and told what to type."""
-        if claim.who != "greenroom" or case.expected != "escalated" or claim.ending != "escalated":
+        if claim.who != "greenroom" or case.expected != "escalated" or claim.ending not in ASKED:
             return
         if case.role and case.role not in claim.roles:
             verdict.cause_right = False

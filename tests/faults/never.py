@@ -103,7 +103,11 @@ def _events(seen: Record) -> Iterator[Forbidden]:
         if kind == "volume" and action in {"destroy", "prune"}:
             yield Forbidden("remove a volume", f"engine: {event.get('Actor', {}).get('ID', '')}")
         foreign = attributes.get("com.docker.compose.project", OURS) != OURS
-        if kind == "container" and foreign and action in {"destroy", "kill", "stop", "restart", "pause", "rename", "update"}:
+        if (
+            kind == "container"
+            and foreign
+            and action in {"destroy", "kill", "stop", "restart", "pause", "rename", "update"}
+        ):
             yield Forbidden("touch another project's container", f"engine: {action} {attributes.get('name', '')}")
 
 

@@ -52,7 +52,9 @@ tracepoint:syscalls:sys_enter_kill {
 }
 tracepoint:sched:sched_process_fork { printf("F %d %d\n", args->parent_pid, args->child_pid); }
 """
-MOUNTED = "mount -t debugfs none /sys/kernel/debug && { mount -t tracefs none /sys/kernel/debug/tracing || :; } 2>/dev/null"
+MOUNTED = (
+    "mount -t debugfs none /sys/kernel/debug && { mount -t tracefs none /sys/kernel/debug/tracing || :; } 2>/dev/null"
+)
 _LINE = re.compile(r"([XK]) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)", re.DOTALL)
 _API = re.compile(r"(?P<at>[\d-]+ [\d:,]+) INFO (?P<method>[A-Z]+) (?P<path>/v2/\S+) -> (?P<status>\d+)")
 Where = Literal["droplet", "container", "desk"]

@@ -12,7 +12,9 @@ CASE = Case(
         "cp -a /etc/docker/daemon.json /root/lab-daemon.json; echo '{' > /etc/docker/daemon.json;"
         " systemctl stop docker.service docker.socket; systemctl start docker 2>/dev/null; true"
     ),
-    broken=lambda lab: "" if lab.shell("docker version >/dev/null 2>&1 && echo up", check=False) else "no engine answers",
+    broken=lambda lab: (
+        "" if lab.shell("docker version >/dev/null 2>&1 && echo up", check=False) else "no engine answers"
+    ),
     restore=lambda lab: lab.shell(
         "docker version >/dev/null 2>&1 || { cp -a /root/lab-daemon.json /etc/docker/daemon.json; systemctl reset-failed docker;"
         " systemctl start docker; }"

@@ -9,9 +9,10 @@ CASE = Case(
     strikes="run time",
     expected="healed",
     inject=lambda lab: lab.shell("systemctl stop docker.service docker.socket"),
-    broken=lambda lab: "" if lab.shell("docker version >/dev/null 2>&1 && echo up", check=False) else "no engine answers",
+    broken=lambda lab: (
+        "" if lab.shell("docker version >/dev/null 2>&1 && echo up", check=False) else "no engine answers"
+    ),
     causes=("DOCKER_DOWN",),
     disturbs=frozenset({"neighbour's start"}),
     watched=True,
-    fast=True,
 )

@@ -31,7 +31,12 @@ CASE = Case(
     strikes="run time",
     expected="healed",
     inject=inject,
-    broken=lambda lab: "" if lab.shell("docker compose version 2>/dev/null", check=False) else "there is no docker compose",
-    restore=lambda lab: lab.shell("docker compose version >/dev/null || apt-get -o DPkg::Lock::Timeout=60 install -y -q docker-compose", check=False),
+    broken=lambda lab: (
+        "" if lab.shell("docker compose version 2>/dev/null", check=False) else "there is no docker compose"
+    ),
+    restore=lambda lab: lab.shell(
+        "docker compose version >/dev/null || apt-get -o DPkg::Lock::Timeout=60 install -y -q docker-compose",
+        check=False,
+    ),
     causes=("DPKG_LOCKED", "PACKAGE_MISSING"),
 )

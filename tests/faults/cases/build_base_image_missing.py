@@ -1,4 +1,7 @@
-"""A bot bumped the base image to one that nobody has published."""
+"""A bot bumped the base image to one that nobody has published.
+
+The registry is named, as the engine would else ask Docker Hub, which can't be reached from everywhere.
+"""
 
 from faultcase import Case
 
@@ -8,7 +11,11 @@ CASE = Case(
     rows=("U17", "F59", "U34"),
     strikes="deployment",
     expected="escalated",
-    inject=lambda lab: lab.replace("dashboard/Dockerfile", "FROM node:20-alpine AS builder", "FROM node:99-alpine AS builder"),
+    inject=lambda lab: lab.replace(
+        "dashboard/Dockerfile",
+        "FROM node:20-alpine AS builder",
+        "FROM registry.greenroom.test:5000/library/node:99-alpine AS builder",
+    ),
     causes=("BASE_IMAGE_MISSING",),
     role="devops",
     still_serves=True,

@@ -8,7 +8,9 @@ CASE = Case(
     rows=("U16",),
     strikes="deployment",
     expected="escalated",
-    inject=lambda lab: lab.write("dashboard/src/api.js", "export const broken = (;\n" + lab.read("dashboard/src/api.js")),
+    inject=lambda lab: lab.write(
+        "dashboard/src/api.js", "export const broken = (;\n" + lab.read("dashboard/src/api.js")
+    ),
     causes=("BUILD_CODE_FAILED",),
     role="devops",
     still_serves=True,

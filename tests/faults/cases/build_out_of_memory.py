@@ -3,7 +3,7 @@
 from faultcase import Case
 
 EATER = (
-    "RUN echo 1000 > /proc/self/oom_score_adj && python -c \"import mmap; kept = [];"
+    'RUN echo 1000 > /proc/self/oom_score_adj && python -c "import mmap; kept = [];'
     " [kept.append(b'x' * (64 << 20)) for _ in range(96)]\"\nUSER 1000:1000"
 )
 

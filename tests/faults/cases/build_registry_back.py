@@ -14,8 +14,14 @@ WHILE_S = 20
 
 
 def inject(lab: Lab) -> None:
-    lab.replace("docker-compose.staging.yml", "image: redis:7-alpine", "image: redis:7")
-    lab.shell(f"{BLOCK.format('I')}; systemd-run -q --on-active={WHILE_S} --timer-property=AccuracySec=100ms {BLOCK.format('D')}")
+    lab.replace(
+        "docker-compose.staging.yml",
+        "image: redis:7-alpine",
+        "image: registry.greenroom.test:5000/library/redis:7-alpine",
+    )
+    lab.shell(
+        f"{BLOCK.format('I')}; systemd-run -q --on-active={WHILE_S} --timer-property=AccuracySec=100ms {BLOCK.format('D')}"
+    )
 
 
 CASE = Case(

@@ -11,7 +11,8 @@ CASE = Case(
     expected="healed",
     inject=lambda lab: lab.shell(f"docker update --memory 700m --memory-swap 700m {APP}"),
     broken=lambda lab: (
-        "" if "1073741824" in lab.shell(f"docker inspect {APP} --format '{{{{.HostConfig.Memory}}}}'", check=False)
+        ""
+        if "1073741824" in lab.shell(f"docker inspect {APP} --format '{{{{.HostConfig.Memory}}}}'", check=False)
         else "the limit is another one"
     ),
     causes=("CONTAINER_ALTERED",),

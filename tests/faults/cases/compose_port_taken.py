@@ -14,7 +14,9 @@ CASE = Case(
     inject=lambda lab: lab.shell(f"docker stop -t 3 {APP}; sleep 0.5; {LISTEN}; sleep 1"),
     broken=lambda lab: lab.container_broken(APP),
     unharmed=lambda lab: (
-        "" if "active" in lab.shell("systemctl is-active lab-listener", check=False).split() else "the listener was ended"
+        ""
+        if "active" in lab.shell("systemctl is-active lab-listener", check=False).split()
+        else "the listener was ended"
     ),
     restore=lambda lab: lab.shell("systemctl stop lab-listener; true"),
     causes=("PORT_TAKEN",),

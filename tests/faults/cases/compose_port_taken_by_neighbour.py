@@ -3,7 +3,9 @@
 from bed import APP
 from faultcase import Case
 
-OTHER = "docker run -d --name squatter --label com.docker.compose.project=elsewhere -p 127.0.0.1:8002:6379 redis:7-alpine"
+OTHER = (
+    "docker run -d --name squatter --label com.docker.compose.project=elsewhere -p 127.0.0.1:8002:6379 redis:7-alpine"
+)
 
 CASE = Case(
     id="compose-port-taken-by-neighbour",

@@ -3,7 +3,10 @@
 from faultcase import Case
 
 OLD = "    failures.register(app)\n"
-NEW = OLD + "    from starlette.staticfiles import StaticFiles\n\n    app.mount('/images', StaticFiles(directory='app/images'))\n"
+NEW = (
+    OLD
+    + "    from starlette.staticfiles import StaticFiles\n\n    app.mount('/images', StaticFiles(directory='app/images'))\n"
+)
 
 CASE = Case(
     id="health-app-directory-missing",

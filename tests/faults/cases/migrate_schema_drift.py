@@ -28,7 +28,8 @@ CASE = Case(
     expected="escalated",
     inject=inject,
     broken=lambda lab: (
-        "" if lab.sql(f"SELECT 1 FROM information_schema.columns WHERE table_name='{TABLE}' AND column_name='{COLUMN}'")
+        ""
+        if lab.sql(f"SELECT 1 FROM information_schema.columns WHERE table_name='{TABLE}' AND column_name='{COLUMN}'")
         else "the column is gone"
     ),
     restore=restore,

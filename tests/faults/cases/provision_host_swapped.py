@@ -32,7 +32,8 @@ CASE = Case(
     inject=inject,
     broken=lambda lab: "another host key is there" if lab.shell("ls /root/lab-key 2>/dev/null", check=False) else "",
     unharmed=lambda lab: lab.shell(
-        "journalctl -u ssh --since @$(cat /root/lab-since) -o cat | grep -E 'Accepted|Failed|Invalid user' || true", check=False
+        "journalctl -u ssh --since @$(cat /root/lab-since) -o cat | grep -E 'Accepted|Failed|Invalid user' || true",
+        check=False,
     ).strip()[:200],
     restore=restore,
     disturbs=frozenset({"host key"}),

@@ -26,6 +26,8 @@ CASE = Case(
     strikes="run time",
     expected="healed",
     inject=inject,
-    broken=lambda lab: "8002 is open" if any(rule["ports"] == "8002" for rule in firewall(lab)["inbound_rules"]) else "",
+    broken=lambda lab: (
+        "8002 is open" if any(rule["ports"] == "8002" for rule in firewall(lab)["inbound_rules"]) else ""
+    ),
     causes=("FIREWALL_ALTERED",),
 )

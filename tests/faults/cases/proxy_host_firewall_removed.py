@@ -9,6 +9,8 @@ CASE = Case(
     strikes="run time",
     expected="healed",
     inject=lambda lab: lab.shell("nft delete table inet greenroom"),
-    broken=lambda lab: "" if "policy drop" in lab.shell("nft list table inet greenroom 2>/dev/null", check=False) else "no table",
+    broken=lambda lab: (
+        "" if "policy drop" in lab.shell("nft list table inet greenroom 2>/dev/null", check=False) else "no table"
+    ),
     causes=("FIREWALL_ALTERED",),
 )

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 def broken(lab: Lab) -> str:
     run = lab.greenroom("destroy", timeout_s=30)
-    return "" if run.status == 2 and run.seconds < 15 else f"destroy without --yes ended with {run.status} after {run.seconds:.0f} s"
+    return (
+        ""
+        if run.status == 2 and run.seconds < 15
+        else f"destroy without --yes ended with {run.status} after {run.seconds:.0f} s"
+    )
 
 
 CASE = Case(

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
 
 
 def inject(lab: Lab) -> None:
-    lab.set("RESEND_API_KEY: {source: generated}", "RESEND_API_KEY: {source: environment}")
-    lab.set("ZOHO_CLIENT_SECRET: {source: generated}", "ZOHO_CLIENT_SECRET: {source: environment}")
-    lab.environment["ZOHO_CLIENT_SECRET"] = "<CHANGE_ME_ZOHO>"
+    for name in ("RESEND_API_KEY", "ZOHO_CLIENT_SECRET"):
+        text = lab.settings.read_text(encoding="utf-8")
+        lab.settings.write_text(
+            text.replace(f"{name}: {{source: generated}}", f"{name}: {{source: environment}}"), encoding="utf-8"
+        )
+    lab.environment |= {"RESEND_API_KEY": "", "ZOHO_CLIENT_SECRET": "<CHANGE_ME_ZOHO>"}
 
 
 CASE = Case(

@@ -9,7 +9,8 @@ CASE = Case(
     strikes="deployment",
     expected="escalated",
     inject=lambda lab: lab.set(
-        'CORS_ORIGINS: ["https://staging.tsh-erp.test"]', 'CORS_ORIGINS: "https://staging.tsh-erp.test,https://tsh-erp.test"'
+        'CORS_ORIGINS: ["https://staging.tsh-erp.test"]',
+        'CORS_ORIGINS: "https://staging.tsh-erp.test,https://tsh-erp.test"',
     ),
     causes=("ENV_SETTING_BAD",),
     role="devops",

@@ -11,7 +11,8 @@ CASE = Case(
     expected="healed",
     inject=lambda lab: lab.shell(f"cd {DIRECTORY} && rm -rf .git/refs .git/HEAD .git/objects/pack erp neurolink"),
     broken=lambda lab: (
-        "" if lab.shell(f"cd {DIRECTORY} && git -c safe.directory='*' rev-parse HEAD 2>&1", check=False)[:40] == lab.commit
+        ""
+        if lab.shell(f"cd {DIRECTORY} && git -c safe.directory='*' rev-parse HEAD 2>&1", check=False)[:40] == lab.commit
         else "git knows no commit there"
     ),
     causes=("CHECKOUT_MISSING", "CHECKOUT_ALTERED"),

@@ -28,7 +28,9 @@ CASE = Case(
     rows=("U29", "F94"),
     strikes="run time",
     expected="healed",
-    inject=lambda lab: lab.api("PUT", f"/domains/{ZONE}/records/{record(lab)['id']}", {"type": "A", "data": "203.0.113.9"}),
+    inject=lambda lab: lab.api(
+        "PUT", f"/domains/{ZONE}/records/{record(lab)['id']}", {"type": "A", "data": "203.0.113.9"}
+    ),
     broken=broken,
     causes=("DNS_RECORD_WRONG",),
 )

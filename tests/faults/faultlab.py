@@ -200,7 +200,9 @@ def league(verdicts: Sequence[Verdict], who: str) -> dict[str, Any]:
         "harmful acts": sum(len(each.harm) for each in mine),
         "detection median s": statistics.median(detections) if detections else None,
         "repair median s": statistics.median(repairs) if repairs else None,
-        "lock file healed in s": next((each.repair_s for each in mine if each.case == SEED_FIRST and each.healed), None),
+        "lock file healed in s": next(
+            (each.repair_s for each in mine if each.case == SEED_FIRST and each.healed), None
+        ),
         "traced": all(each.traced for each in mine),
     }
 
@@ -218,7 +220,9 @@ def missed(figures: dict[str, Any]) -> list[str]:
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Set rows in columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def summary(figures: Sequence[dict[str, Any]]) -> str:
@@ -253,7 +257,9 @@ def main() -> int:
     methods: list[Method] = [] if given.only_baselines else [Greenroom()]
     methods += BASELINES if given.baselines or given.only_baselines else []
     if why := can_trace():
-        say(f"commands are not traced: {why}; forbidden acts are looked for in the engine's events and the cloud's log only")
+        say(
+            f"commands are not traced: {why}; forbidden acts are looked for in the engine's events and the cloud's log only"
+        )
     with tempfile.TemporaryDirectory(prefix="greenroom-faults-") as scratch:
         lab = Lab(given.desk or Path(scratch) / "desk", cidr=given.cidr, say=say)
         began = time.monotonic()
