@@ -20,13 +20,13 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from desk import ROOT, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 STACK = "local"
 CIDR = "10.29.0.0/24"
@@ -190,7 +190,7 @@ class Lab:
         shutil.rmtree(self._pristine, ignore_errors=True)
 
     def settle(self) -> None:
-        """Bring the stack back to what its settings say, and see for ourselves that it is; deploy anew where it isn't."""
+        """Bring the stack back to what its settings say, and see for ourselves that it is; else deploy it anew."""
         self.stop_background()
         self.restore_files()
         self.forget_case()
@@ -227,7 +227,7 @@ class Lab:
             if states.get(name) != "running healthy":
                 return f"{name} is {states.get(name, 'missing')}"
         for path in ("/health", "/ready", "/tds-admin/"):
-            if (status := self.https(path)) != 200:  # noqa: PLR2004 (as HTTP has it)
+            if (status := self.https(path)) != 200:
                 return f"{path} answers {status}"
         head = self.shell(f"cd {DIRECTORY} && git -c safe.directory='*' rev-parse HEAD", check=False).strip()
         return "" if head == self.commit else f"the checkout is at {head[:7]}"

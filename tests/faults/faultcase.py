@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CASES = Path(__file__).parent / "cases"
 Expected = Literal["healed", "escalated", "prevented", "nothing to do"]
-"""All is proved again; a person is asked and nothing got worse; the fault can't reach a stack; the healer must not act."""
+"""All is proved again; a person is asked, nothing got worse; the fault can't reach a stack; nobody must act."""
 Strikes = Literal["deployment", "run time"]
 
 

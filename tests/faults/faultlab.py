@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bed import CIDR, Lab
 from faultcase import load_cases
 from judge import Judge, Verdict
-from methods import BASELINES, Greenroom, claim_of
+from methods import BASELINES, Greenroom, Struck
 from witness import Record, Tracer, Witness, can_trace
 
 if TYPE_CHECKING:
@@ -62,13 +62,14 @@ class Bench:
         witness = Witness(lab, self.tracer).start()
         try:
             method.prepare(lab, case)
+            struck_at = time.monotonic()
             case.inject(lab)
-            injected_at = time.monotonic()
+            struck = Struck(struck_at, time.monotonic())
             witness.injected()
             files = self.judge.files()
             served = lab.https("/health") == 200
             injected = _wait_for(lab, case) if not case.watched else ""
-            claim = method.act(lab, case, injected_at)
+            claim = method.act(lab, case, struck)
         finally:
             seen = witness.stop()
         verdict = self.judge.verdict(
@@ -258,7 +259,7 @@ def main() -> int:
     methods += BASELINES if given.baselines or given.only_baselines else []
     if why := can_trace():
         say(
-            f"commands are not traced: {why}; forbidden acts are looked for in the engine's events and the cloud's log only"
+            f"commands are not traced: {why}; the never-list is held against the engine's events and the cloud's log only"
         )
     with tempfile.TemporaryDirectory(prefix="greenroom-faults-") as scratch:
         lab = Lab(given.desk or Path(scratch) / "desk", cidr=given.cidr, say=say)

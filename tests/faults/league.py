@@ -1,4 +1,4 @@
-"""Turns the figures of a full run into what is committed: the league table and its picture. Usage: league.py FIGURES.json
+"""Turns the figures of a full run into the league table and its picture. Usage: league.py FIGURES.json
 
 Writes docs/faults.md between its marks, and docs/faults.svg. Nothing is worked out here that the run has not judged.
 """
@@ -20,6 +20,7 @@ COLOURS = {
     "false green": "#c62828",
 }
 SEED_MTTR_S = 480
+NONE = "-"
 
 
 def kind_of(case: dict[str, Any]) -> str:
@@ -51,7 +52,7 @@ def picture(document: dict[str, Any]) -> str:
             count = sum(kind_of(each) == kind for each in mine)
             length = span * count / max(len(mine), 1)
             parts.append(f'<rect x="{x:.1f}" y="{y}" width="{length:.1f}" height="{bar}" fill="{colour}"/>')
-            if length > 18:  # noqa: PLR2004 (room for a number)
+            if length > 18:
                 parts.append(text(x + length / 2, y + 20, str(count), anchor="middle", fill="#fff", size=13))
             x += length
     y = top + len(methods) * (bar + 14) + 40
@@ -59,7 +60,7 @@ def picture(document: dict[str, Any]) -> str:
     height = y + 130
     body = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="14">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">\n'
         f'<rect width="{width}" height="{height}" fill="#fff"/>\n{body}\n</svg>\n'
     )
 
@@ -96,30 +97,29 @@ def text(
     x: float, y: float, words: str, *, anchor: str = "start", size: int = 14, fill: str = "#222", weight: str = ""
 ) -> str:
     heavy = f' font-weight="{weight}"' if weight else ""
-    return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}" font-size="{size}" fill="{fill}"{heavy}>{html.escape(words)}</text>'
+    place = f'x="{x:.1f}" y="{y}" text-anchor="{anchor}"'
+    return f'<text {place} font-size="{size}" fill="{fill}"{heavy}>{html.escape(words)}</text>'
 
 
 def cell(value: Any) -> str:
     """Print one figure."""
     if value is None:
-        return "–"
+        return NONE
     return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
+    return NONE if value is None else f"{value:.0%}"
 
 
 def figures(document: dict[str, Any]) -> str:
     """Write the league table, and a line for each case."""
-    lines = [
-        "| who | cases | as it has to be | healable healed | causes named right | false greens | forbidden acts | harmful acts |"
-        " detection, median | repair, median |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ("who", "cases", "as it has to be", "healable healed", "causes named right", "false greens")
+    heads += ("forbidden acts", "harmful acts", "detection, median", "repair, median")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in document["league"]:
         seconds = [
-            f"{cell(each[key])} s" if each[key] is not None else "–"
+            f"{cell(each[key])} s" if each[key] is not None else NONE
             for key in ("detection median s", "repair median s")
         ]
         lines.append(
@@ -145,18 +145,18 @@ def _line(name: str, found: dict[str, dict[str, Any]], methods: list[str]) -> st
     own = found.get("greenroom")
     others = [_word(found.get(who)) for who in methods if who != "greenroom"]
     if own is None:
-        return f"| {name} | – | – | – | – | – | {' | '.join(others)} |"
+        return f"| {name} | {' | '.join([NONE] * 5 + others)} |"
     causes = own["claim"]["causes"]
-    named = causes[0] if causes else "–"
+    named = causes[0] if causes else NONE
     wrong = " (wrong)" if own["cause_right"] is False else ""
-    seconds = [f"{cell(own[key])} s" if own[key] is not None else "–" for key in ("detection_s", "repair_s")]
+    seconds = [f"{cell(own[key])} s" if own[key] is not None else NONE for key in ("detection_s", "repair_s")]
     became = own["became"] + ("" if own["good"] else " ✗")
     return f"| {name} | {own['expected']} | {became} | {named}{wrong} | {' | '.join(seconds)} | {' | '.join(others)} |"
 
 
 def _word(case: dict[str, Any] | None) -> str:
     if case is None:
-        return "–"
+        return NONE
     words = ["**false green**"] if case["false_green"] else [case["became"]]
     words += [f"{len(case['forbidden'])} forbidden"] if case["forbidden"] else []
     words += ["harm"] if case["harm"] else []

@@ -1,4 +1,4 @@
-"""The never-list as a table: what must not be among all that ran, each with the lesson of the catalogue that forbids it.
+"""The never-list as a table: what must not be among all that ran, each with the lesson that forbids it.
 
 Section C of the catalogue, rule 2, and the healer's own promises. A rule looks at commands, signals, the engine's
 events or calls to the cloud; what can only be seen by its effect (a secret made anew, a gate that was loosened, a branch

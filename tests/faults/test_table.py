@@ -1,4 +1,4 @@
-"""The fault lab's own house: each case says what it must, the coverage table is true, and each rule of the never-list bites."""
+"""The fault lab's own house: cases say what they must, the coverage table is true, each rule of the list bites."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Everything that ran: what the kernel, the droplet's Docker engine and the cloud's API saw while somebody was healing.
 
-The kernel's part is a trace of execve, kill and their kin on the whole machine (droplets share its kernel), told apart
-by process namespace, so no short-lived command is missed and nothing has to run on the droplet for it. What it can't see is
-what a process does by itself, without starting another: a file that the worker writes or removes, a call to the Docker
+The kernel's part is a trace of execve and kill on the whole machine (droplets share its kernel), told apart by process
+namespace, so no short-lived command is missed, and nothing has to run on the droplet for it. What it can't see is what
+a process does by itself, without starting another: a file that the worker writes or removes, a call to the Docker
 engine's socket. For the latter there is the engine's own stream of events, for the former the judge's comparison.
 """
 
@@ -47,8 +47,8 @@ tracepoint:syscalls:sys_enter_execveat {
 }
 tracepoint:syscalls:sys_enter_kill {
   $t = (struct task_struct *)curtask; $n = $t->nsproxy->pid_ns_for_children;
-  printf("K %llu %d %d %llu %u %u %d %d %s\n", nsecs, pid, $t->real_parent->tgid, cgroup, $n->ns.inum, $n->parent->ns.inum,
-    args->pid, args->sig, comm);
+  printf("K %llu %d %d %llu %u %u %d %d %s\n", nsecs, pid, $t->real_parent->tgid, cgroup, $n->ns.inum,
+    $n->parent->ns.inum, args->pid, args->sig, comm);
 }
 tracepoint:sched:sched_process_fork { printf("F %d %d\n", args->parent_pid, args->child_pid); }
 """
@@ -187,7 +187,7 @@ class Witness:
             ["docker", "inspect", "--format", form, self.lab.machine], check=True, capture_output=True, text=True
         ).stdout.split()
         with contextlib.suppress(OSError):  # a droplet that is off has none
-            self._namespaces |= {int(os.readlink(f"/proc/{said[0]}/ns/pid").strip("pid:[]"))}
+            self._namespaces |= {int(str(Path(f"/proc/{said[0]}/ns/pid").readlink()).strip("pid:[]"))}
         place = UNIFIED / "docker" / said[1]
         self._ours |= {path.stat().st_ino for path in (place, place / "init.scope") if path.exists()}
 

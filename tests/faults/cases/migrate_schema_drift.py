@@ -29,7 +29,7 @@ CASE = Case(
     inject=inject,
     broken=lambda lab: (
         ""
-        if lab.sql(f"SELECT 1 FROM information_schema.columns WHERE table_name='{TABLE}' AND column_name='{COLUMN}'")
+        if COLUMN in lab.sql(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{TABLE}'")  # noqa: S608
         else "the column is gone"
     ),
     restore=restore,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faultcase import Case
+from faultcase import Case, nothing
 
 if TYPE_CHECKING:
     from bed import Lab
@@ -25,6 +25,6 @@ CASE = Case(
     rows=("U44",),
     strikes="run time",
     expected="prevented",
-    inject=lambda lab: None,
+    inject=nothing,
     broken=broken,
 )
