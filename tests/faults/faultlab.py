@@ -259,7 +259,7 @@ def main() -> int:
     methods += BASELINES if given.baselines or given.only_baselines else []
     if why := can_trace():
         say(
-            f"commands are not traced: {why}; the never-list is held against the engine's events and the cloud's log only"
+            f"commands are not traced: {why}; only the engine's events and the cloud's log are held against the never-list"
         )
     with tempfile.TemporaryDirectory(prefix="greenroom-faults-") as scratch:
         lab = Lab(given.desk or Path(scratch) / "desk", cidr=given.cidr, say=say)

@@ -80,6 +80,7 @@ FORBIDDEN = {
     "kill by name": "pkill -9 -f uvicorn",
     "kill": "kill -9 4711",
     "remove a container by name": "docker rm -f tsh_neurolink_staging",
+    "remove volumes with a container": "docker rm -fv 0123456789ab",
     "remove a volume": "docker volume rm tsh_erp_staging_postgres_staging_data",
     "remove volumes with the stack": "docker compose --project-name x down --volumes",
     "prune everything": "docker system prune -af",
@@ -100,6 +101,7 @@ FORBIDDEN = {
 ALLOWED = (
     "npm install --package-lock-only --ignore-scripts",
     "docker image prune --force",
+    "docker rm --force 5ddc1c1359e1e469d039fdc030227e723a32fcaa474ad05c88c33368b9604474",
     "docker compose --project-name tsh_erp_staging up --detach",
     "systemctl restart docker.service",
     "alembic upgrade head",

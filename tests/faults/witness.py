@@ -173,6 +173,7 @@ class Witness:
     def start(self) -> Witness:
         """Begin to look."""
         self._identify()
+        self.lab.started.clear()  # a number of a process that has ended may be another's by now
         self._log_from = self._log.stat().st_size
         self.tracer.lines.clear()
         listener = threading.Thread(target=self._listen, daemon=True)
