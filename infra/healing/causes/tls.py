@@ -88,7 +88,7 @@ def _addresses(situation: Situation) -> list[str]:
     return [str(each) for each in found] if isinstance(found, list) else []
 
 
-_LOOK = "openssl s_client -connect {address}:443 -servername {domain} </dev/null | openssl x509 -noout -dates -issuer -ext subjectAltName"
+_LOOK = "openssl s_client -connect {address}:443 -servername {domain} </dev/null | openssl x509 -noout -text"
 
 CAUSES = (
     cause(

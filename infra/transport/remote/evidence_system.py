@@ -142,7 +142,7 @@ def _prunable() -> dict[str, Any]:
 
 
 def _unit(block: str) -> tuple[str, dict[str, Any]]:
-    values = dict(line.partition("=")[::2] for line in block.splitlines())
+    values = {line.partition("=")[0]: line.partition("=")[2] for line in block.splitlines()}
     keys = {"load": "LoadState", "active": "ActiveState", "sub": "SubState", "result": "Result"}
     more = {"enabled": "UnitFileState", "exit_status": "ExecMainStatus", "restarts": "NRestarts"}
     return values.get("Id", ""), {
