@@ -22,7 +22,8 @@ _PREFIX = re.compile(
 )
 _PREFIXES = 8
 _LOCK = re.compile(
-    r"npm (?:error|ERR!) code EUSAGE|npm (?:error|ERR!) .{0,200}can only install with an existing package-lock\.json"
+    r"npm (?:error|ERR!) (?:code EUSAGE|aliases: clean-install, ic\b)"
+    r"|npm (?:error|ERR!) .{0,200}can only install with an existing package-lock\.json"
     r'|.{0,300}?"/(?:[^"]{1,200}/)?(?:package-lock|npm-shrinkwrap)\.json": not found'
 )
 _FILE_MISSING = re.compile(
@@ -41,7 +42,7 @@ _CODE = re.compile(
 )
 _STEP = re.compile(r'process "(?P<process>[^\n]{1,400})" did not complete successfully: exit code: (?P<status>\d{1,5})')
 _TOOL = re.compile(
-    r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<run>[A-Za-z0-9_+.-]{1,60})'"
+    r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<run>[A-Za-z0-9_+-]{1,60})'"
     r"|command '(?P<pip>[A-Za-z0-9_+./-]{1,80})' failed: No such file or directory"
     r"|/bin/(?:ba)?sh: (?:line )?(?:\d{1,4}: )?(?P<shell>[A-Za-z0-9_+./-]{1,80}): (?:command )?not found"
     r"|(?P<cc>g\+\+|gcc|cc|c\+\+|make): (?:command )?not found"

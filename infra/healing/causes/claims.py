@@ -90,7 +90,7 @@ def _port_taken(situation: Situation) -> Iterator[Seen]:
             yield Seen(
                 str(port),
                 (*proof("docker", line), *proof("ss -ltnp", f"port {port}: {whose}")),
-                0.95 if said else 0.85,
+                0.98 if said else 0.96,
                 details,
             )
 
@@ -101,7 +101,7 @@ def _port_taken_by_ours(situation: Situation) -> Iterator[Seen]:
         if project and owner.get("project") == project and owner.get("container"):
             details = {"container": owner["container"], "project": project, "service": service or "a service"}
             shown = (*proof("docker", line), *proof("ss -ltnp", f"port {port}: {_owner(owner)}"))
-            yield Seen(f"port {port}", shown, 0.95 if said else 0.85, details)
+            yield Seen(f"port {port}", shown, 0.98 if said else 0.96, details)
 
 
 def _named(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any], str]]:

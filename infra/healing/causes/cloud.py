@@ -47,8 +47,11 @@ def _refusals(situation: Situation) -> Iterator[tuple[int, str, str]]:
 
 
 def _cloud_busy(situation: Situation) -> Iterator[Seen]:
-    failure = failed(situation, *_CLOUD_FAILURES)
+    failure = failed(situation, *_CLOUD_FAILURES, "CLOUD_BUSY")
     subject = failure.resource if failure else ""
+    if failure is not None and failure.code == "CLOUD_BUSY":
+        yield Seen(subject, proof("cloud", failure.evidence), 0.9)
+        return
     for status, _, line in _refusals(situation):
         if status in _BUSY:
             after = _AFTER.match(line)
@@ -69,6 +72,8 @@ def _cloud_refused(situation: Situation) -> Iterator[Seen]:
 
 def _token_refused(situation: Situation) -> Iterator[Seen]:
     failure = situation.failure
+    if failure is not None and failure.code == "TOKEN_REFUSED":
+        yield Seen(failure.resource, proof("cloud", failure.evidence), 0.97)
     for status, _, line in _refusals(situation):
         if status == 401:  # noqa: PLR2004 (HTTP: unauthorized)
             yield Seen(failure.resource if failure else "", proof("cloud", line), 0.95)

@@ -23,6 +23,7 @@ _NO_IMAGE = re.compile(
     r"(?P<source>[^\s:]{1,200}(?::[^\s:]{1,128})?): .{0,400}not found"
     r"|(?P<unknown>\S{1,300}): (?:manifest unknown|not found)\Z|manifest unknown"
 )
+_HOST = re.compile(r".{0,400}?(?:https?://|lookup |connect to )([A-Za-z0-9.-]{3,100})\b")
 _SILENT = re.compile(
     r"npm (?:error|ERR!) code (?:ETIMEDOUT|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ENOTFOUND|ERR_SOCKET_TIMEOUT)\b"
     r"|WARNING: Retrying \(Retry\(total=0\b|Could not fetch URL |Temporary failure resolving |E: Failed to fetch "
@@ -42,7 +43,8 @@ def _registry_silent(situation: Situation) -> Iterator[Seen]:
     lines = bare_lines(situation, "IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED")
     found = first_line(_SILENT, lines)
     if found and not first_line(_NO_IMAGE, lines):
-        yield Seen("registry", proof("image", found.string), 0.85)
+        host = _HOST.match(found.string)
+        yield Seen(host[1] if host else "registry", proof("image", found.string), 0.85)
 
 
 CAUSES = (
@@ -69,7 +71,7 @@ CAUSES = (
         stage="build",
         verdict=Verdict.HEAL,
         severity="medium",
-        title="A registry did not answer the build",
+        title="A registry did not answer: {subject}",
         impact=OLD_SERVES,
         role="devops",
         next_steps=(

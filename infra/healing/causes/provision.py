@@ -64,6 +64,9 @@ def _droplet_off(situation: Situation) -> Iterator[Seen]:
 
 def _droplet_gone(situation: Situation) -> Iterator[Seen]:
     cloud, machine = section(situation, "cloud"), situation.declared.machine
+    failure = failed(situation, "DROPLET_GONE")
+    if failure is not None:
+        yield Seen(machine, proof("cloud", failure.evidence or failure.code), 0.99)
     if cloud.get("status") in _GONE:
         yield Seen(machine, proof("cloud", f"droplet {machine}: {cloud['status']}"), 0.99)
     for each in find_drift(situation, _DROPLET_GONE, layer="digitalocean"):

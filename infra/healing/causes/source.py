@@ -36,7 +36,7 @@ _SILENT = re.compile(
     r"|fatal: the remote end hung up unexpectedly|fatal: early EOF|error: RPC failed|no answer within \d{1,4} s)"
 )
 _REFUSED = re.compile(
-    r"(?:fatal: Authentication failed for |fatal: could not read Username |\S{0,200}Permission denied \(publickey"
+    r"(?:fatal: Authentication failed for |fatal: could not read Username |(?:\S{1,200} )?Permission denied \(publickey"
     r"|remote: (?:Repository not found|HTTP Basic: Access denied|Invalid username or password|Permission to )"
     r"|fatal: repository '[^']{0,400}' not found"
     r"|fatal: unable to access '[^']{0,400}': The requested URL returned error: 4\d\d"
