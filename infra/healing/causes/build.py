@@ -7,7 +7,7 @@ __all__ = ["CAUSES", "OLD_SERVES", "bare_lines"]
 import re
 from typing import TYPE_CHECKING
 
-from infra.healing.matching import Seen, cause, failed, first_line, listed, proof, section, step_lines, text
+from infra.healing.matching import Seen, cause, failed, first_line, listed, proof, section, shell_word, step_lines, text
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -94,14 +94,11 @@ def _lock_file_missing(situation: Situation) -> Iterator[Seen]:
 
 
 def _build_file_missing(situation: Situation) -> Iterator[Seen]:
-    for line in bare_lines(situation):
-        found = _FILE_MISSING.match(line)
-        if found:
-            path = next(each for each in found.groups() if each)
-            if not path.endswith(("package-lock.json", "npm-shrinkwrap.json")) or not section(situation, "git").get(
-                "unlocked"
-            ):
-                yield Seen(path.lstrip("/"), proof("build", line), 0.9)
+    unlocked = bool(section(situation, "git").get("unlocked"))
+    for found in filter(None, map(_FILE_MISSING.match, bare_lines(situation))):
+        path = next(each for each in found.groups() if each).lstrip("/")
+        if not (unlocked and path.endswith(("package-lock.json", "npm-shrinkwrap.json"))):
+            yield Seen(path, proof("build", found.string), 0.9, {"path": shell_word(path)})
 
 
 def _build_code_failed(situation: Situation) -> Iterator[Seen]:
@@ -162,7 +159,7 @@ CAUSES = (
         impact=OLD_SERVES,
         role="devops",
         next_steps=(
-            "git -C {directory} log --oneline --follow -- {subject}   # where it was moved to",
+            "git -C {directory} log --oneline --follow -- {path}   # where it was moved to",
             "mend the path in the Dockerfile, or .dockerignore, and push; then greenroom up -s {stack}",
         ),
     ),

@@ -36,9 +36,19 @@ _NAME = re.compile(r'.{0,300}?Conflict\. The container name "/?([A-Za-z0-9][A-Za
 STARTING = ("SERVICE_CRASHED", "SERVICE_UNHEALTHY", "SERVICE_TIMEOUT", "COMPOSE_UP_FAILED", "SERVICE_MISSING")
 
 
+_ENGINE = re.compile(r"Docker engine: \d{1,3}: ")
+"""What Greenroom puts before the engine's own words; below them stands the application's log."""
+
+
+def _said(situation: Situation) -> list[str]:
+    """Return what compose or the engine said of the failed step; never what an application logged."""
+    making, starting = failed(situation, "COMPOSE_UP_FAILED"), failed(situation, *STARTING)
+    return step_lines(making) if making else [line for line in step_lines(starting) if _ENGINE.match(line)]
+
+
 def _wanted_ports(situation: Situation) -> Iterator[tuple[int, str, str, bool]]:
     """Yield (port, service that wants it, the line that says so, whether a tool said it) of each that can't be had."""
-    for line in step_lines(failed(situation, *STARTING)):
+    for line in _said(situation):
         found = _PORT.match(line)
         if found:
             yield int(next(each for each in found.groups() if each)), "", line, True
@@ -72,6 +82,13 @@ def _taken(situation: Situation) -> Iterator[tuple[int, str, Mapping[str, Any], 
             yield port, service, owner, line, said
 
 
+def _is_leftover(situation: Situation, owner: Mapping[str, Any]) -> bool:
+    """Tell whether a container is the project's, and not the one that a declared service has."""
+    declared = lookup(situation.declared.services, text(owner.get("service")), "container")
+    project = situation.declared.project
+    return bool(project and owner.get("project") == project and owner.get("container") not in (None, "", declared))
+
+
 def _owner(owner: Mapping[str, Any]) -> str:
     if owner.get("container"):
         project = owner.get("project")
@@ -84,21 +101,17 @@ def _owner(owner: Mapping[str, Any]) -> str:
 
 def _port_taken(situation: Situation) -> Iterator[Seen]:
     for port, service, owner, line, said in _taken(situation):
-        if owner.get("project") != situation.declared.project:
+        if not _is_leftover(situation, owner):
             whose = _owner(owner)
             details = {"owner": whose, "service": service or "a service", "process": owner.get("process")}
-            yield Seen(
-                str(port),
-                (*proof("docker", line), *proof("ss -ltnp", f"port {port}: {whose}")),
-                0.98 if said else 0.96,
-                details,
-            )
+            shown = (*proof("docker", line), *proof("ss -ltnp", f"port {port}: {whose}"))
+            yield Seen(str(port), shown, 0.98 if said else 0.96, details)
 
 
 def _port_taken_by_ours(situation: Situation) -> Iterator[Seen]:
     for port, service, owner, line, said in _taken(situation):
-        project = situation.declared.project
-        if project and owner.get("project") == project and owner.get("container"):
+        if _is_leftover(situation, owner):
+            project = situation.declared.project
             details = {"container": owner["container"], "project": project, "service": service or "a service"}
             shown = (*proof("docker", line), *proof("ss -ltnp", f"port {port}: {_owner(owner)}"))
             yield Seen(f"port {port}", shown, 0.98 if said else 0.96, details)
@@ -107,7 +120,7 @@ def _port_taken_by_ours(situation: Situation) -> Iterator[Seen]:
 def _named(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     """Yield (container's name, the container that has it, the line) of each name that can't be had."""
     everything = [*listed(section(situation, "containers").get("others")), *services(situation).values()]
-    for line in step_lines(failed(situation, *STARTING)):
+    for line in _said(situation):
         found = _NAME.match(line)
         if found:
             holder = next((each for each in everything if each.get("container") == found[1]), {})

@@ -92,7 +92,7 @@ def _database_disk_full(situation: Situation) -> Iterator[Seen]:
     said = no_space(situation)
     for each, is_full in fullness(situation):
         path = text(each.get("path"))
-        if is_data(path) and (is_full or said):
+        if is_data(path) and is_full:
             line = (
                 f"{path}: {number(each.get('percent')):.0f} % used, {number(each.get('free_bytes')) / 1e6:.0f} MB free"
             )

@@ -34,17 +34,20 @@ _DATA = ("/mnt/", "/srv/", "/data/")
 _PASSING = ("/run", "/dev")
 _FULL_PERCENT, _NEARLY_PERCENT = 99.0, 85.0
 _FULL_BYTES, _SMALL_BYTES = 64 * 1024**2, 256 * 1024**2
-_STEPS = ("IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED", "PACKAGES_FAILED", "COMPOSE_UP_FAILED", "ACT_FAILED")
+_STEPS = (
+    "MIGRATION_FAILED",
+    "IMAGE_BUILD_FAILED",
+    "IMAGE_PULL_FAILED",
+    "PACKAGES_FAILED",
+    "COMPOSE_UP_FAILED",
+    "ACT_FAILED",
+)
 
 
 def fullness(situation: Situation) -> Iterator[tuple[Mapping[str, Any], bool]]:
     """Yield each file system that is full, or nearly, and whether it is full by its own figures alone."""
     for each in listed(section(situation, "disk").get("systems")):
-        size, free, percent = (
-            number(each.get("size_bytes")),
-            number(each.get("free_bytes")),
-            number(each.get("percent")),
-        )
+        size, free, percent = (number(each.get(name)) for name in ("size_bytes", "free_bytes", "percent"))
         if text(each.get("path")).startswith(_PASSING) or not size:
             continue
         is_full = percent >= _FULL_PERCENT or (size > _SMALL_BYTES and free < _FULL_BYTES)
@@ -54,7 +57,7 @@ def fullness(situation: Situation) -> Iterator[tuple[Mapping[str, Any], bool]]:
 
 def no_space(situation: Situation) -> str:
     """Return the first line in which a step, a database or a container says that there is no space left."""
-    found = first_line(_NO_SPACE, step_lines(situation.failure))
+    found = first_line(_NO_SPACE, step_lines(failed(situation, *_STEPS)))
     for each in services(situation).values():
         error = each.get("first_error")
         said = [*lines_of(each.get("marks")), text(each.get("error")), text(lookup(error, "line_text"))]
@@ -69,6 +72,7 @@ def is_data(path: str) -> bool:
 
 def _disk_full(situation: Situation) -> Iterator[Seen]:
     said, disk = no_space(situation), section(situation, "disk")
+    in_step = first_line(_NO_SPACE, step_lines(failed(situation, *_STEPS)))
     largest = [
         f"{each.get('path')} ({number(each.get('size_bytes')) / 1e6:.0f} MB)" for each in listed(disk.get("largest"))
     ]
@@ -76,12 +80,11 @@ def _disk_full(situation: Situation) -> Iterator[Seen]:
     details = {"largest": ", ".join(largest[:6]) or "see du", "prunable_bytes": int(prunable)}
     whole = [each for each in fullness(situation) if not is_data(text(each[0].get("path")))]
     for each, is_full in whole:
-        if is_full or said:
+        if is_full or in_step:
             path, free = text(each.get("path")), number(each.get("free_bytes")) / 1e6
             line = f"{path}: {number(each.get('percent')):.0f} % used, {free:.0f} MB free"
             shown = (*proof("disk", line), *(proof("step", said) if said else ()))
             yield Seen(path, shown, 0.95 if said else 0.9, {**details, "free": f"{free:.0f} MB"})
-    in_step = first_line(_NO_SPACE, step_lines(failed(situation, *_STEPS)))
     if in_step and not whole and prunable > 0:
         yield Seen("/var/lib/docker", proof("step", in_step.string), 0.7, {**details, "free": "too little"})
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.healing.causes.build import OLD_SERVES, bare_lines
-from infra.healing.matching import Seen, cause, first_line, proof
+from infra.healing.matching import Seen, cause, first_line, proof, shell_word
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _base_image_missing(situation: Situation) -> Iterator[Seen]:
     found = first_line(_NO_IMAGE, bare_lines(situation))
     if found:
         image = next((each for each in (found["source"], *found.groups()) if each), "an image")
-        yield Seen(image, proof("image", found.string), 0.9)
+        yield Seen(image, proof("image", found.string), 0.9, {"image": shell_word(image)})
 
 
 def _registry_silent(situation: Situation) -> Iterator[Seen]:
@@ -59,7 +59,7 @@ CAUSES = (
         impact=OLD_SERVES,
         role="devops",
         next_steps=(
-            "greenroom ssh -s {stack} -- docker pull {subject}",
+            "greenroom ssh -s {stack} -- docker pull {image}",
             "put an image that exists into the Dockerfile or {compose_file} (who raised it last?)",
             "greenroom up -s {stack}",
         ),

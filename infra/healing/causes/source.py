@@ -115,7 +115,7 @@ def _repository_silent(situation: Situation) -> Iterator[Seen]:
     place = f"{lookup(repository, 'name') or situation.declared.repository}:{lookup(repository, 'port') or ''}".rstrip(
         ":"
     )
-    why = text(lookup(repository, "error"))
+    why = " ".join(text(lookup(repository, "error")).split())
     if said or failure.code == "GIT_TIMEOUT":
         shown = (*proof("git", said.string if said else failure.evidence), *(proof("dns", why) if why else ()))
         yield Seen(place, shown, 0.95 if why else 0.85, {"reason": why or "it did not answer the clone"})

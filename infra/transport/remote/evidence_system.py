@@ -35,7 +35,7 @@ def disk_section(probe: dict[str, Any]) -> dict[str, Any]:
             device, space = os.stat(path).st_dev, os.statvfs(path)
         except OSError:
             continue
-        if space.f_blocks and (device, space.f_fsid) not in found:
+        if space.f_blocks and not space.f_flag & os.ST_RDONLY and (device, space.f_fsid) not in found:
             found[(device, space.f_fsid)] = _space(path, space)
     systems = list(found.values())
     full = [each for each in systems if each["percent"] >= _FULL_PERCENT or each["inodes_percent"] >= _FULL_PERCENT]
