@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.healing.causes.containers import LOGS, has_crashed, is_ill
 from infra.healing.causes.directories import denied
-from infra.healing.matching import (
-    Seen,
-    cause,
-    failed,
-    proof,
-    services,
-    text,
-    the_error,
-)
+from infra.healing.matching import Seen, cause, failed, proof, services, text, the_error, words
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -66,7 +58,7 @@ def _app_crashed(situation: Situation) -> Iterator[Seen]:
         ended = has_crashed(situation, name)
         if denied(situation, name) or not (ended or (error and is_ill(situation, name))):
             continue
-        last = [line for line in each.get("log") or [] if isinstance(line, str) and line.strip()][-1:]
+        last = [line for line in words(each.get("log")) if line.strip()][-1:]
         line = text(error.get("line_text")) or (last[0] if last else "it said nothing")
         details = {"line": line[:300], "exit_code": each.get("exit_code"), "container": each.get("container")}
         state = ", ".join(f"{name} {each.get(name)}" for name in ("container", "state", "exit_code", "restarts"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infra.healing.matching import (
     Seen,
     cause,
+    entries,
     failed,
     listed,
     lookup,
@@ -19,6 +20,7 @@ from infra.healing.matching import (
     services,
     step_lines,
     text,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -56,11 +58,10 @@ def _wanted_ports(situation: Situation) -> Iterator[tuple[int, str, str, bool]]:
         found = _PORT.match(text(each.get("error")))
         if found:
             yield int(next(one for one in found.groups() if one)), name, text(each.get("error")), True
-    model = section(situation, "compose").get("services")
-    for name, body in model.items() if isinstance(model, dict) else ():
+    for name, body in entries(section(situation, "compose").get("services")):
         if lookup(services(situation), name, "state") != "running":
-            for way in lookup(body, "published") or []:
-                port = str(way).rpartition(":")[2]
+            for way in words(body.get("published")):
+                port = way.rpartition(":")[2]
                 if port.isdigit():
                     yield int(port), name, f"service {name} publishes {way}", False
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infra.healing.matching import (
     Seen,
     cause,
+    entries,
     listed,
     lookup,
     number,
@@ -59,7 +60,7 @@ def is_silent(situation: Situation, each: Mapping[str, Any]) -> bool:
     """Tell whether a port that the service publishes takes a connection and gives no answer to any question."""
     for way in listed(each.get("published")):
         asked = lookup(section(situation, "http"), "ports", str(int(number(way.get("port")))))
-        answers = listed(list(asked.values())) if isinstance(asked, dict) else []
+        answers = [each for _, each in entries(asked)]
         if answers and all(answer.get("kind") in ("silent", "refused") for answer in answers):
             return True
     return False

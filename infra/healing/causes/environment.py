@@ -8,17 +8,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from infra.healing.matching import (
-    Seen,
-    cause,
-    find_drift,
-    lines_of,
-    proof,
-    section,
-    services,
-    text,
-    the_error,
-)
+from infra.healing.matching import Seen, cause, find_drift, lines_of, proof, section, services, text, the_error, words
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -52,9 +42,9 @@ def altered(situation: Situation) -> list[str]:
     if env.get("exists") is False and git.get("is_checkout") and declared:
         wrong.append(f"{env.get('path')} is missing")
     elif env.get("exists"):
-        missing = [str(each) for each in env.get("missing") or []]
-        filled = [str(each) for each in env.get("placeholders") or [] if each in declared]
-        empty = [str(each) for each in env.get("empty") or [] if each in situation.declared.secret_sources]
+        missing = words(env.get("missing"))
+        filled = [each for each in words(env.get("placeholders")) if each in declared]
+        empty = [each for each in words(env.get("empty")) if each in situation.declared.secret_sources]
         wrong += [f"{env.get('path')}: removed {name}" for name in missing]
         wrong += [f"{env.get('path')}: {name} is a placeholder" for name in filled]
         wrong += [f"{env.get('path')}: {name} is empty" for name in empty]

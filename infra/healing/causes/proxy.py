@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from infra.healing.matching import (
     Seen,
     cause,
+    entries,
     failed,
     find_drift,
-    listed,
     lookup,
     proof,
     section,
@@ -46,8 +46,7 @@ def _proxy_down(situation: Situation) -> Iterator[Seen]:
     for each in find_drift(situation, _PROXY_UNIT):
         yield Seen(_PROXY, proof("drift", each.get("what")), 0.9)
         return
-    public = section(situation, "http").get("public")
-    answers = listed(list(public.values())) if isinstance(public, dict) else []
+    answers = [each for _, each in entries(section(situation, "http").get("public"))]
     silent = bool(answers) and all(each.get("status") == 0 for each in answers)
     certificate = section(situation, "certificate")
     if (

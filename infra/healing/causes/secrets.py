@@ -21,6 +21,7 @@ from infra.healing.matching import (
     section,
     step_lines,
     text,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -66,7 +67,7 @@ def _secret_missing(situation: Situation) -> Iterator[Seen]:
         names = sorted({name for _, name, _ in wrong})
         shown = tuple(line for where, name, why in wrong[:12] for line in proof(where, f"{name}: {why}"))
         yield Seen(", ".join(names), shown, 0.98, {"names": names, "first": names[0]})
-    has: list[str] = [str(each) for each in section(situation, "env").get("names") or []]
+    has = words(section(situation, "env").get("names"))
     for service, error in errors_told(situation):
         name = _required(error)
         if name and has and name not in has and name not in situation.declared.env_names:

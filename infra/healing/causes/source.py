@@ -19,6 +19,7 @@ from infra.healing.matching import (
     shell_word,
     step_lines,
     text,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -70,7 +71,7 @@ def _checkout_missing(situation: Situation) -> Iterator[Seen]:
 
 def _directory_occupied(situation: Situation) -> Iterator[Seen]:
     git, directory = section(situation, "git"), situation.declared.directory
-    entries = [str(each) for each in git.get("entries") or []]
+    entries = words(git.get("entries"))
     failure = failed(situation, "DIRECTORY_OCCUPIED")
     if failure is not None or (git.get("exists") and not git.get("is_checkout") and entries):
         shown = ", ".join(entries[:8]) or " ".join(step_lines(failure)[:8])
@@ -85,7 +86,7 @@ def _checkout_altered(situation: Situation) -> Iterator[Seen]:
         yield Seen(declared.directory, shown, 0.95, {"changed": "; ".join(text(one.get("what")) for one in found[:8])})
     kept = (declared.env_file, *declared.directories)
     own = [each.removeprefix(f"{declared.directory}/").rstrip("/") for each in kept]
-    changed = [str(each) for each in git.get("changed") or []]
+    changed = words(git.get("changed"))
     edited = [each for each in changed if not any(_is_within(each[3:].rstrip("/"), place) for place in own)]
     if edited and git.get("is_checkout") and not found:
         shown = tuple(line for each in edited[:8] for line in proof("git status", each))

@@ -11,6 +11,7 @@ from infra.healing.causes.containers import NOT_FOUND, NOT_THERE, SLOW_CHECK
 from infra.healing.matching import (
     Seen,
     cause,
+    entries,
     listed,
     lookup,
     number,
@@ -19,6 +20,7 @@ from infra.healing.matching import (
     services,
     text,
     the_error,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -55,19 +57,19 @@ def _good_path(situation: Situation, each: Mapping[str, Any]) -> str:
     for way in listed(each.get("published")):
         port = str(int(number(way.get("port"))))
         answers = lookup(section(situation, "http"), "ports", port)
-        for path, answer in answers.items() if isinstance(answers, dict) else ():
-            if lookup(answer, "status") == _WELL:
+        for path, answer in entries(answers):
+            if answer.get("status") == _WELL:
                 return f"{path} (port {way.get('inside')} inside)"
     return ""
 
 
 def _asked_by(each: Mapping[str, Any]) -> str:
-    words = [str(word) for word in each.get("check") or []]
-    for word in words:
-        found = _CHECK_URL.search(word[:1000])
+    check = words(each.get("check"))
+    for word in check:
+        found = _CHECK_URL.search(word)
         if found:
             return f"{found[2] or '/'} (port {found[1] or 'of the scheme'})"
-    return " ".join(words[1:])[:200] or "its own command"
+    return " ".join(check[1:])[:200] or "its own command"
 
 
 def _health_slow(situation: Situation) -> Iterator[Seen]:
@@ -87,8 +89,7 @@ def _slowest(situation: Situation, each: Mapping[str, Any]) -> float | None:
     found: list[float] = []
     for way in listed(each.get("published")):
         answers = lookup(section(situation, "http"), "ports", str(int(number(way.get("port")))))
-        listed_answers = listed(list(answers.values())) if isinstance(answers, dict) else []
-        found += [number(one.get("milliseconds")) for one in listed_answers if one.get("status") == _WELL]
+        found += [number(one.get("milliseconds")) for _, one in entries(answers) if one.get("status") == _WELL]
     return max(found) if found and max(found) >= _SLOW_MS else None
 
 
@@ -100,9 +101,8 @@ def _app_errors(situation: Situation) -> Iterator[Seen]:
         answered = _ANSWERED.match(each.reason[:1000])
         if answered and answered[2] in ("500", "501", "503"):
             found.append((answered[1], answered[2], each.reason))
-    public = section(situation, "http").get("public")
-    for path, answer in public.items() if isinstance(public, dict) else ():
-        status = lookup(answer, "status")
+    for path, answer in entries(section(situation, "http").get("public")):
+        status = answer.get("status")
         if status in (500, 501, 503):
             found.append((f"GET {path}", str(status), f"GET {path} answered {status}"))
     if found:

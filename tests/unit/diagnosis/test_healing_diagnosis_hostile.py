@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import string
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cases_release import UNLOCKED
 from cases_services import CRASHED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from situations import DECLARED, error, failure, healthy, service, situation
+from situations import DECLARED, drift, error, failure, healthy, service, situation
 
 from infra.healing.diagnosis import diagnose
 from infra.healing.model import Failure, Situation, Statement, Verdict
 from infra.transport.remote.tracebacks import first_error, marked_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ACTING = (Verdict.HEAL, Verdict.GUARD)
 LONG = "A" * (1 << 20)
@@ -207,7 +211,7 @@ JSON = st.recursive(
     lambda below: st.one_of(
         st.lists(below, max_size=4), st.dictionaries(st.one_of(TEXTS, st.sampled_from(KEYS)), below, max_size=6)
     ),
-    max_leaves=30,
+    max_leaves=12,
 )
 
 
@@ -220,10 +224,44 @@ def test_no_text_makes_a_matcher_raise_or_linger(log: str, code: str) -> None:
     assert time.monotonic() - began < 1.0
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(evidence=st.dictionaries(st.sampled_from(sorted(healthy())), JSON, max_size=8))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(evidence=st.dictionaries(st.sampled_from(sorted(healthy())), JSON, max_size=6))
 def test_no_shape_of_the_evidence_makes_a_matcher_raise(evidence: dict[str, Any]) -> None:
     diagnose(Situation(DECLARED, failure("SERVICE_CRASHED", phase="compose-up"), evidence))
+
+
+ODD: tuple[Any, ...] = (None, True, 7, -1.5, "text", [], {}, [7], [{}], {"x": 7})
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of each field; of a list, of its first entry alone."""
+    keys = list(value) if isinstance(value, dict) else [0] if isinstance(value, list) and value else []
+    for key in keys:
+        yield (*path, key)
+        yield from _places(value[key], (*path, key))
+
+
+def test_no_field_of_another_type_makes_a_matcher_raise() -> None:
+    given = situation(
+        failure("SERVICE_CRASHED", WORDS[0], phase="compose-up"),
+        services={
+            "app_staging": service(
+                **CRASHED, first_error=error("PermissionError", "[Errno 13] Permission denied: '/x'")
+            )
+        },
+        drift=drift("package x is missing", "Baseline"),
+        git={"unlocked": [UNLOCKED]},
+    )
+    for path in list(_places(given.evidence)):
+        *above, last = path
+        place: Any = given.evidence
+        for key in above:
+            place = place[key]
+        before = place[last]
+        for odd in ODD:
+            place[last] = odd
+            diagnose(given)
+        place[last] = before
 
 
 @settings(max_examples=200, deadline=None)
