@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from infra.errors import StepError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.settings.model import Workload
 
 DEADLINE_S = 30
@@ -36,6 +38,15 @@ def release_tag(commit: str) -> str:
 def healing_branch(prefix: str, commit: str) -> str:
     """Give the branch on which a commit is mended."""
     return f"{prefix}{commit[:_NAMED]}"
+
+
+def _mended(heads: Mapping[str, str], commit: str, prefix: str) -> str:
+    """Follow healing branches from a commit: a second fault is mended on top of the first; a circle ends."""
+    seen: set[str] = set()
+    while prefix and commit not in seen and (patched := heads.get(healing_branch(prefix, commit))):
+        seen.add(commit)
+        commit = patched
+    return commit
 
 
 class CommitLookup:
@@ -86,9 +97,9 @@ class CommitLookup:
         elif not head:
             self._outcome = self._failure(argv, 0, f"no branch {workload.branch} there", "BRANCH_MISSING")
         else:
-            patched = heads.get(healing_branch(self._prefix, head), "") if self._prefix else ""
-            self.mends = head if patched else ""
-            self._outcome = patched or head
+            newest = _mended(heads, head, self._prefix)
+            self.mends = head if newest != head else ""
+            self._outcome = newest
 
     def _failure(self, argv: list[str], status: int | None, evidence: str, code: str) -> StepError:
         return StepError(

@@ -30,6 +30,7 @@ VERBS = {
     "logs": ("infra.cli.host", "Print the logs of the stack's services."),
     "ssh": ("infra.cli.host", "Open a shell on the droplet, or run a command there."),
     "incidents": ("infra.cli.incidents", "Show what healing has met: the list, one report, the ledger."),
+    "watch": ("infra.cli.watch", "Look at the stack every few seconds, and heal what breaks while it runs."),
     "secrets": ("infra.cli.secret", "List, check, set and rotate secrets."),
     "cloud": ("infra.cli.cloud", "Start, stop, show or reset the local cloud."),
 }

@@ -116,6 +116,11 @@ class Session:
         except cloud.CloudError as error:
             raise GreenroomError(str(error)) from error
 
+    def reread(self) -> Driver:
+        """Give an engine that reads the state anew: another process may have changed it since."""
+        self._driver = None
+        return self.driver
+
     def run(self, operation: Callable[[], Result], sink: Callable[[Event], None]) -> Result:
         """Run one engine operation with its events going to `sink`; the program's own error is raised as it was."""
         report = self.directory / "report.json"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostlab import DOMAIN, Lab, Wish, booted_lab
 from patchlab import PACKAGE, seeded, served_repository
 
 from infra.healing.hands import Hands, Seen
+from infra.healing.looking import Place, look_at
 from infra.healing.model import Act, Declared, Outcome, Verb
+from infra.healing.watch import Logbook, Watch
 from infra.host.resource import endpoint_of
 from infra.transport.pool import link
 from infra.transport.worker import worker
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from infra.healing.detector import Look
+    from infra.healing.model import Failure
     from infra.transport.worker import Worker
 
 pytestmark = [
@@ -259,3 +265,71 @@ def test_the_lock_file_is_made_by_the_image_s_own_npm_and_the_checkout_is_not_to
     assert ward.shell("docker images -q | sort -u") == images
     assert "greenroom-lock" not in ward.shell("docker ps -a --format '{{.Names}}'")
     assert ward.shell("ls -d /var/lib/greenroom/lock-* 2>/dev/null | wc -l").strip() == "0"
+
+
+class WardSight:
+    """Looks at the droplet as a watch does, until it is told to end."""
+
+    def __init__(self, ward: Ward) -> None:
+        self.ward, self.ended = ward, threading.Event()
+        reach, authority = ward.lab.first["host"], ward.lab.state["proxy"]["ca_certificate"]
+        self.place = Place("hello", DOMAIN, reach, ("/health", "/ready"), authority)
+        self.looks: list[float] = []
+
+    def services(self) -> tuple[str, ...]:
+        return ("app", "cache")
+
+    def look(self, span_s: float) -> Look:
+        began = self.clock()
+        seen = look_at(self.place, self.ward.worker, at=began, wall="2026-01-01T00:00:00Z", span_s=span_s)
+        self.looks.append(self.clock() - began)
+        return seen
+
+    def wait(self, seconds: float, /) -> bool:
+        return self.ended.wait(seconds)
+
+    def clock(self) -> float:
+        return time.monotonic()
+
+
+def test_a_watch_sees_a_killed_container_within_seconds_hands_it_over_and_goes_on(ward: Ward) -> None:
+    sight = WardSight(ward)
+    lines: list[str] = []
+    handed: list[tuple[float, Failure]] = []
+
+    def heal(failure: Failure) -> str:
+        handed.append((time.monotonic(), failure))
+        service = failure.resource.removeprefix("service ")
+        return "healed" if ward.perform(Verb.RESTART_SERVICE, service).succeeded else "not healed"
+
+    watching = threading.Thread(target=Watch(sight, Logbook(lines.append, time.monotonic), heal).run, daemon=True)
+    watching.start()
+    wait_until(lambda: len(sight.looks) >= 1)
+    assert handed == [], "a healthy stack is no alarm"
+    faults = [("service app", f"docker kill {APP}"), ("service cache", FREEZE)]
+    delays: list[float] = []
+    for number, (resource, fault) in enumerate(faults, 1):
+        ward.shell(fault)
+        began = time.monotonic()
+        wait_until(lambda wanted=number: lines.count("healed") == wanted)
+        delays.append(handed[-1][0] - began)
+        assert handed[-1][1].resource == resource
+    sight.ended.set()
+    watching.join(1.0)
+
+    assert not watching.is_alive()
+    assert max(delays) < 12.0, delays  # half an interval, a look, and what a busy machine adds
+    assert [failure.code for _, failure in handed] == ["NOT_HEALTHY", "NOT_HEALTHY"]
+    assert sorted(sight.looks)[len(sight.looks) // 2] < 2.0, "a look is cheap"
+    assert ward.converge().succeeded
+    assert " ".join(line for line in lines if line.startswith("not healed")) == ""
+
+
+FREEZE = f"kill -STOP $(docker inspect -f '{{{{.State.Pid}}}}' {CACHE})"
+
+
+def wait_until(holds: Any, timeout_s: float = 40.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -64,6 +64,7 @@ from infra.transport.remote.system import (
     units_fact,
     user_fact,
 )
+from infra.transport.remote.vitals import vitals_fact
 from infra.transport.remote.volume import mount_act, mount_fact
 from infra.transport.remote.web import await_http_act, http_fact
 
@@ -115,6 +116,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "stack": stack_fact,
     "units": units_fact,
     "user": user_fact,
+    "vitals": vitals_fact,
 }
 
 
