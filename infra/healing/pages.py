@@ -48,7 +48,7 @@ _SPECIAL = re.compile(
     r"|^[-+=#]"
 )
 """CommonMark's and GitHub's markup, where it would be read as such; on one line, after other text or at its begin."""
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _FENCE = re.compile(r"`{3,}")
 _TICKS = re.compile(r"`+")
 LINE_LIMIT, TEXT_LIMIT = 400, 8000
