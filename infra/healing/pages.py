@@ -36,7 +36,14 @@ TONES = {
     "stopped": "waived",
     "exhausted": "failed",
 }
-RESULTS = {"healed": "passed", "planned": "plain", "escalated": "waived", "left": "waived", "not healed": "failed"}
+RESULTS = {
+    "healed": "passed",
+    "planned": "plain",
+    "patch offered": "waived",
+    "escalated": "waived",
+    "left": "waived",
+    "not healed": "failed",
+}
 URGENCIES = {"critical": "failed", "high": "failed", "medium": "waived"}
 STATES = {"done": "passed", "failed": "failed", "refused": "waived", "not carried out": "plain"}
 PLAIN_FILE = re.compile(r"(?!/)(?!.*\.\.)[A-Za-z0-9._/-]+")

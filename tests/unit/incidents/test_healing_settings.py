@@ -156,3 +156,10 @@ def test_a_secret_that_is_not_there_is_a_line_and_the_other_channel_is_told(
         told = escalated(session(tmp_path), half_way(), tmp_path / "incidents")
     assert len(hook.requests) == 1
     assert told.timeline[-1].text.startswith("telegram: not sent: environment: TELEGRAM_TOKEN: nothing; expected")
+
+
+def test_settings_that_cannot_be_read_lose_no_escalation(stack: Callable[[str], Path], tmp_path: Path) -> None:
+    stack("config: [")
+    told = escalated(session(tmp_path), half_way(), tmp_path / "incidents")
+    assert told.timeline[-1].text.startswith("settings: not sent: Pulumi.local.yaml")
+    assert (tmp_path / "incidents" / half_way().id / "escalation.md").is_file()

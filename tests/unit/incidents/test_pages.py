@@ -17,6 +17,7 @@ from infra.healing.document import document_of, incident_of, read
 from infra.healing.incident import Incident, Moment
 from infra.healing.issues import issues_of, summary_of
 from infra.healing.metrics import seconds_text
+from infra.healing.notice import notice_of
 from infra.healing.pages import code, escaped, fenced, keep, markdown_of, page_of
 from infra.healing.picture import LEFT, RIGHT, picture_of, ticks_up_to
 from infra.healing.wording import visible
@@ -264,6 +265,17 @@ def test_an_act_that_failed_or_was_refused_is_told_with_its_reason_and_the_rest_
     failed = dataclasses.replace(refused, refused="")
     again = dataclasses.replace(sample, attempts=(dataclasses.replace(attempt, outcomes=(failed,), healed=False),))
     assert issues_of(again)[0].steps[0].state == "failed"
+
+
+def test_a_patch_that_waits_for_a_person_is_neither_healed_nor_a_failure() -> None:
+    attempt = lock_file().attempts[0]
+    offered = dataclasses.replace(attempt, plan=attempt.plan[:1], outcomes=attempt.outcomes[:1], healed=False)
+    assert attempt.match is not None
+    sample = dataclasses.replace(lock_file(), ending="escalated", attempts=(offered,), remaining=(attempt.match,))
+    assert [issue.result for issue in issues_of(sample)] == ["patch offered"]
+    notice = notice_of(sample)
+    assert notice is not None
+    assert notice.asks[0].why_not_healed == "offer-patch: 412 packages locked"
 
 
 def test_a_fault_that_is_healed_and_there_again_at_the_end_is_not_healed() -> None:
