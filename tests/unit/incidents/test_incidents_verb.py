@@ -8,9 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 from incident_samples import SAMPLES, half_way, lock_file, placeholders
+from receivers import Reply, receiver
 
 from infra.cli.app import VERBS, run
-from infra.healing.document import incident_of
+from infra.healing.channels import delivery
+from infra.healing.document import incident_of, read
 from infra.healing.pages import keep, markdown_of
 
 ROOT = Path(__file__).parents[3]
@@ -157,6 +159,8 @@ def test_the_ledger_as_its_document(filled: Path, capsys: pytest.CaptureFixture[
         (["--html"], "--html: without an incident"),
         (["--markdown", "--ledger"], "--markdown: without an incident"),
         (["latest", "--html", "--json"], "--html: with --json"),
+        (["--escalate"], "--escalate: without an incident"),
+        (["latest", "--escalate", "--json"], "--escalate: with --json"),
     ],
 )
 def test_options_that_contradict_each_other_exit_2(
@@ -178,3 +182,29 @@ def test_a_stack_that_there_is_not_exits_6_and_a_bad_name_2(place: Path, capsys:
     assert run(["incidents", "-s", "../local"]) == 2
     assert not place.parents[1].exists()
     capsys.readouterr()
+
+
+def test_what_a_channel_did_not_take_is_sent_again_when_asked_for(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = filled.parents[2]
+    (project / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.setenv("ESCALATION_KEY", "a-long-signing-key-of-the-test")
+    monkeypatch.setenv("GREENROOM_ENGINE", "embedded")
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.01)
+    with receiver(Reply(403), Reply()) as server:
+        declared = "    ESCALATION_KEY: {source: environment}\n    ADMIN_PASSWORD:"
+        healing = (
+            f"\n  greenroom:healing:\n    escalation:\n      webhook: {{url: {server.url}, secret: ESCALATION_KEY}}\n"
+        )
+        stack = project / "Pulumi.local.yaml"
+        stack.write_text(stack.read_text().replace("    ADMIN_PASSWORD:", declared, 1) + healing)
+        codes = [run(["incidents", half_way().id, "--escalate"]) for _ in range(3)]
+    assert codes == [1, 0, 0]
+    assert len(server.requests) == 2
+    said = capsys.readouterr().err
+    assert "webhook: not sent: localhost: answered 403: {}" in said
+    assert "webhook: sent" in said
+    assert f"nobody is left to be told of {half_way().id}" in said
+    texts = [moment.text for moment in read(filled / half_way().id).timeline]
+    assert texts[-2:] == ["webhook: not sent: localhost: answered 403: {}", "webhook: sent"]
