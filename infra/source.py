@@ -10,7 +10,7 @@ controller sees the same, and the next push to the branch, or the removal of the
 
 from __future__ import annotations
 
-__all__ = ["CommitLookup", "healing_branch", "release_tag"]
+__all__ = ["PINNED", "CommitLookup", "healing_branch", "release_tag"]
 
 import os
 import re
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from infra.settings.model import Workload
 
 DEADLINE_S = 30
+PINNED = "GREENROOM_COMMIT"
+"""The variable by which the command line has the program keep the commit that is deployed."""
 _LINE = re.compile(r"([0-9a-f]{40})\trefs/heads/(\S+)")
 _NAMED = 12
 
@@ -50,15 +52,18 @@ def _mended(heads: Mapping[str, str], commit: str, prefix: str) -> str:
 
 
 class CommitLookup:
-    """The lookup of one workload's commit, started at once and awaited by `commit`."""
+    """The lookup of one workload's commit, started at once and awaited by `commit`.
 
-    def __init__(self, workload: Workload, *, healing_prefix: str = "") -> None:
+    With `pinned` nobody is asked: what is mended stays what it is, whatever has been pushed since.
+    """
+
+    def __init__(self, workload: Workload, *, healing_prefix: str = "", pinned: str = "") -> None:
         self._workload, self._prefix = workload, healing_prefix
         self.mends = ""
         """The branch's own commit, where the one that is taken is a healing branch's."""
-        self._outcome: str | StepError = workload.commit or ""
+        self._outcome: str | StepError = workload.commit or pinned
         self._thread: threading.Thread | None = None
-        if not workload.commit:
+        if not self._outcome:
             self._thread = threading.Thread(target=self._ask, name="git ls-remote", daemon=True)
             self._thread.start()
 
