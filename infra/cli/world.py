@@ -132,9 +132,11 @@ class World:
         cloud = _told(self._cloud)
         if failure is not None and failure.phase == "identity":
             return Situation(self.declared, failure, {"drift": [], "cloud": cloud}, tuple(statements))
+        evidence: dict[str, Any] = {"cloud": cloud}
         with ThreadPoolExecutor(1) as beside:
             drift = beside.submit(self._drift)
-            evidence = collect(self._worker, self.declared, failure=failure, cloud=cloud)
+            if endpoint_of_host(self._resources()):  # one that was never made is not silent
+                evidence = collect(self._worker, self.declared, failure=failure, cloud=cloud)
             evidence["drift"] = drift.result()
         self._keep(failure, evidence, statements)
         return Situation(self.declared, failure, evidence, tuple(statements))
