@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pulumi
@@ -9,7 +10,7 @@ import pulumi
 from infra.errors import GreenroomError
 from infra.report import write_report
 from infra.settings import load_config
-from infra.source import CommitLookup
+from infra.source import PINNED, CommitLookup
 
 
 def deploy() -> None:
@@ -18,7 +19,11 @@ def deploy() -> None:
     config = dict(pulumi.runtime.config.CONFIG.get())
     settings = load_config(config, stack=stack, root=Path(pulumi.get_root_directory()))
     healing = settings.healing
-    lookup = CommitLookup(settings.workload, healing_prefix=healing.branch_prefix if healing.deploy_patched else "")
+    lookup = CommitLookup(
+        settings.workload,
+        healing_prefix=healing.branch_prefix if healing.deploy_patched else "",
+        pinned=os.environ.get(PINNED, ""),
+    )
 
     from infra.cloud import Cloud, Login, Names  # noqa: PLC0415 - the lookup above runs while this loads for 0.5 s
     from infra.deployment import Environment, Host, Release, all_secrets, given_secrets  # noqa: PLC0415

@@ -10,7 +10,7 @@ controller sees the same, and the next push to the branch, or the removal of the
 
 from __future__ import annotations
 
-__all__ = ["CommitLookup", "healing_branch", "release_tag"]
+__all__ = ["PINNED", "CommitLookup", "healing_branch", "release_tag"]
 
 import os
 import re
@@ -21,9 +21,13 @@ from typing import TYPE_CHECKING
 from infra.errors import StepError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.settings.model import Workload
 
 DEADLINE_S = 30
+PINNED = "GREENROOM_COMMIT"
+"""The variable by which the command line has the program keep the commit that is deployed."""
 _LINE = re.compile(r"([0-9a-f]{40})\trefs/heads/(\S+)")
 _NAMED = 12
 
@@ -38,16 +42,28 @@ def healing_branch(prefix: str, commit: str) -> str:
     return f"{prefix}{commit[:_NAMED]}"
 
 
-class CommitLookup:
-    """The lookup of one workload's commit, started at once and awaited by `commit`."""
+def _mended(heads: Mapping[str, str], commit: str, prefix: str) -> str:
+    """Follow healing branches from a commit: a second fault is mended on top of the first; a circle ends."""
+    seen: set[str] = set()
+    while prefix and commit not in seen and (patched := heads.get(healing_branch(prefix, commit))):
+        seen.add(commit)
+        commit = patched
+    return commit
 
-    def __init__(self, workload: Workload, *, healing_prefix: str = "") -> None:
+
+class CommitLookup:
+    """The lookup of one workload's commit, started at once and awaited by `commit`.
+
+    With `pinned` nobody is asked: what is mended stays what it is, whatever has been pushed since.
+    """
+
+    def __init__(self, workload: Workload, *, healing_prefix: str = "", pinned: str = "") -> None:
         self._workload, self._prefix = workload, healing_prefix
         self.mends = ""
         """The branch's own commit, where the one that is taken is a healing branch's."""
-        self._outcome: str | StepError = workload.commit or ""
+        self._outcome: str | StepError = workload.commit or pinned
         self._thread: threading.Thread | None = None
-        if not workload.commit:
+        if not self._outcome:
             self._thread = threading.Thread(target=self._ask, name="git ls-remote", daemon=True)
             self._thread.start()
 
@@ -86,9 +102,9 @@ class CommitLookup:
         elif not head:
             self._outcome = self._failure(argv, 0, f"no branch {workload.branch} there", "BRANCH_MISSING")
         else:
-            patched = heads.get(healing_branch(self._prefix, head), "") if self._prefix else ""
-            self.mends = head if patched else ""
-            self._outcome = patched or head
+            newest = _mended(heads, head, self._prefix)
+            self.mends = head if newest != head else ""
+            self._outcome = newest
 
     def _failure(self, argv: list[str], status: int | None, evidence: str, code: str) -> StepError:
         return StepError(

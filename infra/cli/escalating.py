@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["escalated"]
 
+import functools
 from typing import TYPE_CHECKING
 
+from infra.errors import GreenroomError
 from infra.healing.channels.telegram import Telegram
 from infra.healing.channels.webhook import Webhook
 from infra.healing.escalation import escalate
@@ -28,12 +30,24 @@ def escalated(session: Session, incident: Incident, incidents: Path) -> Incident
     Safe to repeat: a channel that has had the incident is not told again. Returns the incident as it was written last.
     """
     directory = keep(incident, incidents)
-    told = escalate(incident, directory, _channels(session))
+    told = escalate(incident, directory, _channels_or_why(session))
     if told != incident:
         keep(told, incidents)
     for moment in told.timeline[len(incident.timeline) :]:
         session.console.say(f"  {moment.text}")
     return told
+
+
+def _channels_or_why(session: Session) -> dict[str, Callable[[], Channel]]:
+    """Give the channels; settings that can't be read are one that fails, so that the file is written all the same."""
+    try:
+        return _channels(session)
+    except GreenroomError as error:
+        return {"settings": functools.partial(_failing, error)}
+
+
+def _failing(error: GreenroomError) -> Channel:
+    raise error
 
 
 def _channels(session: Session) -> dict[str, Callable[[], Channel]]:

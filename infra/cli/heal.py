@@ -93,6 +93,8 @@ def run_healer(
     with holding as holder, halting:
         session.open_cloud()
         session.console.redactor.add(session.driver.secret_values() if session.driver.exists() else ())
+        if failure is None or trigger == "watch":
+            session.pin(_deployed(session))  # no deployment failed: mending is none either
         from infra.cli.audit import audit_of  # noqa: PLC0415 - as above
         from infra.cli.world import World  # noqa: PLC0415 - loads fabric and the settings' model
         from infra.healing.healer import Healer  # noqa: PLC0415 - as above
@@ -110,11 +112,18 @@ def run_healer(
             dry_run=dry_run,
         )
         try:
-            incident = world.completed(healer.run(failure, recorded=recorded))
+            incident = world.completed(healer.run(failure, recorded=recorded or trigger == "watch"))
             _conclude(session, world, incident, place)
         finally:
             close_all()
+            session.pin("")
     return incident
+
+
+def _deployed(session: Session) -> str:
+    """Return the commit that is deployed; an empty text where no deployment has come to its end."""
+    outputs = session.driver.outputs() if session.driver.exists() else {}
+    return str((outputs.get("release") or {}).get("commit") or "")
 
 
 def _conclude(session: Session, world: Any, incident: Incident, place: Path) -> None:

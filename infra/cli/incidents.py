@@ -27,9 +27,10 @@ HEADER = ("INCIDENT", "NOTICED BY", "ENDED", "DETECTED", "REPAIRED", "ISSUES")
 @click.argument("name", required=False, metavar="[ID|latest]")
 @click.option("--markdown", "form", flag_value="markdown", help="Print the report as Markdown.")
 @click.option("--html", "form", flag_value="html", help="Write the report as one HTML page and print its path.")
+@click.option("--escalate", is_flag=True, help="Tell the channels of the settings that have not had it yet.")
 @click.option("--ledger", is_flag=True, help="All incidents over time: by cause, heal rate, doubted heals, MTTD, MTTR.")
 @with_session()
-def incidents(session: Session, *, name: str | None, form: str | None, ledger: bool) -> int:
+def incidents(session: Session, *, name: str | None, form: str | None, escalate: bool, ledger: bool) -> int:
     """List the stack's incidents, or report one of them. Asks neither cloud nor host.
 
     \b
@@ -37,10 +38,13 @@ def incidents(session: Session, *, name: str | None, form: str | None, ledger: b
     greenroom incidents latest                the report, to read
     greenroom incidents ID --json             the document, schema greenroom/incident/1
     greenroom incidents ID --html             one page with the timeline as a picture
+    greenroom incidents ID --escalate         send what a channel did not take
     greenroom incidents --ledger              figures over time, as lines and as a page
     """  # noqa: D301 - click keeps the lines after this mark
-    _refuse_contradictions(session, name, form, ledger=ledger)
+    _refuse_contradictions(session, name, "escalate" if escalate else form, ledger=ledger)
     directory = _directory(session)
+    if name is not None and escalate:
+        return _escalate(session, directory, name)
     if name is not None:
         return _one(session, directory, name, form)
     from infra.healing.archive import open_archive  # noqa: PLC0415 - other verbs' help doesn't pay for it
@@ -93,6 +97,19 @@ def _one(session: Session, directory: Path, name: str, form: str | None) -> int:
     else:
         session.console.data(markdown_of(incident).rstrip("\n"))
     return 0
+
+
+def _escalate(session: Session, directory: Path, name: str) -> int:
+    """Tell people again, on the channels that failed; 1 where one of them still does."""
+    from infra.cli.escalating import escalated  # noqa: PLC0415 - loads the settings' model
+    from infra.healing.archive import find  # noqa: PLC0415 - as above
+    from infra.healing.document import read  # noqa: PLC0415 - as above
+
+    incident = read(find(directory, name, stack=session.stack))
+    told = escalated(session, incident, directory).timeline[len(incident.timeline) :]
+    if not told:
+        session.console.say(f"{session.stack}: nobody is left to be told of {incident.id}")
+    return int(any(": not sent: " in moment.text for moment in told))
 
 
 def _all(session: Session, archive: Archive) -> int:

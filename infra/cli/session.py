@@ -59,6 +59,7 @@ class Session:
         self._facts: StackFacts | None = None
         self._cloud_environment: dict[str, str] = {}
         self._sink: Callable[[Event], None] = lambda _event: None
+        self._pinned: dict[str, str] = {}
         self._driver: Driver | None = None
         self.last: Result | None = None
         """How the last run of the engine ended, also where a typed error was raised for it."""
@@ -115,6 +116,13 @@ class Session:
             publish_changed(self.home, self.root, self.facts)
         except cloud.CloudError as error:
             raise GreenroomError(str(error)) from error
+
+    def pin(self, commit: str) -> None:
+        """Have every run from now on keep this commit of the workload; an empty text ends that."""
+        from infra.source import PINNED  # noqa: PLC0415 - for those who mend
+
+        self._pinned = {PINNED: commit} if commit else {}
+        self._driver = None  # the engine is given its environment when it is made
 
     def reread(self) -> Driver:
         """Give an engine that reads the state anew: another process may have changed it since."""
@@ -175,7 +183,7 @@ class Session:
     def environment(self) -> dict[str, str]:
         """Give the environment of program and plugins: ours, the cloud's, and no passphrase."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")}
-        return {**own, **self._cloud_environment, VARIABLE: str(self.directory / "report.json")}
+        return {**own, **self._cloud_environment, **self._pinned, VARIABLE: str(self.directory / "report.json")}
 
     def _backend(self) -> Path:
         url = os.environ.get("PULUMI_BACKEND_URL", "")

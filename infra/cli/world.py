@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from infra.healing.ports import Halt
     from infra.ops.audit import Audit
     from infra.transport.worker import Worker
-    from localcloud.engine import Result
+    from localcloud.engine import Event, Result
 
 T = TypeVar("T")
 
@@ -132,9 +132,11 @@ class World:
         cloud = _told(self._cloud)
         if failure is not None and failure.phase == "identity":
             return Situation(self.declared, failure, {"drift": [], "cloud": cloud}, tuple(statements))
+        evidence: dict[str, Any] = {"cloud": cloud}
         with ThreadPoolExecutor(1) as beside:
             drift = beside.submit(self._drift)
-            evidence = collect(self._worker, self.declared, failure=failure, cloud=cloud)
+            if endpoint_of_host(self._resources()):  # one that was never made is not silent
+                evidence = collect(self._worker, self.declared, failure=failure, cloud=cloud)
             evidence["drift"] = drift.result()
         self._keep(failure, evidence, statements)
         return Situation(self.declared, failure, evidence, tuple(statements))
@@ -282,7 +284,7 @@ class World:
         session.last = None
         try:
             require_secrets(session)
-            result = self._run(lambda: session.driver.up(refresh=refresh), "up")
+            result = self._run(lambda: session.driver.up(refresh=refresh))
         except GreenroomError as error:
             return failure_of_error(error, at=self._at(), run=session.last), error.message.splitlines()[0]
         except EngineError as error:
@@ -298,18 +300,19 @@ class World:
         if not self._session.driver.exists():
             return []
         try:
-            result = self._run(self._session.driver.look, "look")
+            with self._halting.cancelling(self._cancel):
+                result = self._session.run(self._session.driver.look, _quietly)
         except (GreenroomError, EngineError) as error:
             self.say(f"no drift is known: {getattr(error, 'message', error)}")
             return []
         return [each.document() for each in drift_of(self._session, result)]
 
-    def _run(self, operation: Callable[[], Result], verb: str) -> Result:
+    def _run(self, operation: Callable[[], Result]) -> Result:
         """Run the engine with its progress shown; a stop cancels it, and abandons it where that takes too long."""
         session = self._session
         with (
             self._halting.cancelling(self._cancel),
-            Progress(session.console, expected=session.expected_steps(), verb=verb) as progress,
+            Progress(session.console, expected=session.expected_steps()) as progress,
         ):
             return session.run(operation, progress)
 
@@ -365,6 +368,10 @@ class World:
 
     def _at(self) -> str:
         return stamp(self.now())
+
+
+def _quietly(_event: Event) -> None:
+    """Show nothing of a look: what it found is told with its cause."""
 
 
 def _told(answer: Answer | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ __all__ = ["diagnose", "is_wrong"]
 from typing import TYPE_CHECKING
 
 from infra.healing.causes import CAUSES, UNKNOWN
-from infra.healing.matching import services
+from infra.healing.matching import listed, lookup, section, services
 from infra.healing.model import STAGES
 
 if TYPE_CHECKING:
@@ -41,10 +41,12 @@ def is_wrong(situation: Situation) -> bool:
     """Tell whether anything is wrong at all: a failure, a statement that does not hold, a drift, an ill container."""
     if situation.failure is not None or situation.statements:
         return True
-    if situation.evidence.get("unreachable") or situation.evidence.get("drift"):
+    if section(situation, "unreachable") or listed(situation.evidence.get("drift")):
         return True
+    declared = situation.declared.services
     return any(
-        each.get("state") != "running" or each.get("health") == "unhealthy" for each in services(situation).values()
+        (each.get("state") not in ("running", lookup(declared, name, "state"))) or each.get("health") == "unhealthy"
+        for name, each in services(situation).items()
     )
 
 

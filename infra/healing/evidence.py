@@ -3,11 +3,11 @@
 Sections, by name (a host's section that could not be gathered reads `{"unanswered": reason}`):
 
     containers   engine (why it did not answer; empty where it did), services {service: container, state, health,
-                 exit_code, oom_killed, oom_kills, error, restarts, started_at, finished_at, age_s, image, user, check,
-                 health_log [{at, exit, output}], published, mounts, first_error, marks, log}, others [{container,
-                 project, service, state, published}]. `first_error` is {language, type, message, file, line,
-                 line_text, following, code} of the first error since the last start, `marks` are lines that
-                 PostgreSQL marks as failures.
+                 exit_code, oom_killed, oom_kills, frozen, error, restarts, started_at, finished_at, age_s, image,
+                 user, check, health_log [{at, exit, output}], published, mounts, first_error, marks, log}, others
+                 [{container, project, service, state, published}]. `first_error` is {language, type, message, file,
+                 line, line_text, following, code} of the first error since the last start, `marks` are lines that
+                 PostgreSQL marks as failures, `frozen` counts processes that were stopped by a signal.
     compose      file, exit_status, error, services {service: image, build, depends, published, binds}
     listeners    [{address, port, process, pid, program, unit; container, project, service behind Docker's proxy}]
     disk         systems [{path, size_bytes, free_bytes, percent, inodes_percent, device}]; of full ones largest
@@ -21,7 +21,8 @@ Sections, by name (a host's section that could not be gathered reads `{"unanswer
     proxy        file, adapt_status, error, running, differs, admin_error
     http         public {path: {status, kind, reason, body, milliseconds}}, ports {port: {path: the same}}
     database     servers [{service, database, role, answers, error, revision, tables, connections, max_connections,
-                 blockers [{pid, state, age_s, waiting}], idle [{pid, state, age_s}]}], schema {asked, current, heads}, passwords {secret: state}
+                 blockers [{pid, state, age_s, waiting}], idle [{pid, state, age_s}]}], schema {asked, current, heads},
+                 passwords {secret: state}
     git          directory, exists, is_checkout, partial, entries, head, url, changed, unlocked [{folder, lock_file,
                  dockerfile, number, line, image, ignored_by}]
     env          path, exists, mode, uid, names, missing, empty, placeholders, doubled: names only
@@ -141,12 +142,13 @@ def _read_certificate(fact: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in fact.items() if name != "der"}
     try:
         found = x509.load_der_x509_certificate(base64.b64decode(fact["der"], validate=True))
-        alternatives: Any = found.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
-        names = [str(each) for each in alternatives.get_values_for_type(x509.DNSName)]
-    except x509.ExtensionNotFound:
-        names = []
     except (ValueError, KeyError, binascii.Error):
         return kept
+    try:
+        alternatives: Any = found.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+        names = [str(each) for each in alternatives.get_values_for_type(x509.DNSName)]
+    except (x509.ExtensionNotFound, ValueError):
+        names = []
     return {
         **kept,
         "subject": found.subject.rfc4514_string(),

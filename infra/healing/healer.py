@@ -19,8 +19,10 @@ from infra.errors import GreenroomError
 from infra.healing.failures import failure_of_proof
 from infra.healing.incident import Incident, Moment
 from infra.healing.model import Attempt, Verb
+from infra.healing.onset import onset_of
+from infra.healing.playbook import is_offer
 from infra.healing.policy import Budget, Spent, choose
-from infra.healing.telling import lines_of
+from infra.healing.telling import lines_of, short
 from infra.healing.wording import title_of
 
 if TYPE_CHECKING:
@@ -86,12 +88,15 @@ class Healer:
         self._remaining: tuple[Match, ...] = ()
         self._statements, self._unheld = 0, ()
         self._failure: Failure | None = None
+        self._detected: datetime | None = None
+        self._onset: datetime | None = None
 
     def run(self, failure: Failure | None = None, *, recorded: bool = False) -> Incident:
         """Heal, or find nothing to heal; with `recorded` the failure is an earlier run's, and may be over by now."""
         now = self._ports.now()
         self._failure, self._unfinished = failure, failure is not None
-        self._note("detected", _told(failure) if failure else "asked to look")
+        if failure:
+            self._notice(_told(failure))
         try:
             ending = self._loop(failure, recorded=recorded)
         except _Halted as halted:
@@ -102,8 +107,8 @@ class Healer:
             id=self._id,
             stack=self._stack,
             trigger=self._trigger,
-            began=(failure.at if failure and failure.at else stamp(now)),
-            detected=stamp(now),
+            began=stamp(min(self._onset or now, self._detected or now)),
+            detected=stamp(self._detected or now),
             ended=stamp(self._ports.now()),
             ending=ending,
             dry_run=self._dry_run,
@@ -132,7 +137,8 @@ class Healer:
                     return "healed" if self._attempts or self._failure else "healthy"
                 continue
             decision = self._choose(situation, matches)
-            if decision.refusal and recorded and situation.failure == failure and not self._dry_run:
+            is_old = recorded and situation.failure == failure and not self._dry_run
+            if is_old and (decision.refusal or is_offer(decision.plan)):
                 self._ports.say("the failure is an earlier run's: running on, to see whether it still stands")
                 recorded, situation = False, self._look(self._resume())
                 continue
@@ -176,7 +182,7 @@ class Healer:
         self._attempts[-1] = replace(self._attempts[-1], ended=stamp(self._ports.now()))
         self._open = bool(outcomes)
         succeeded = all(each.succeeded for each in outcomes)
-        if succeeded and failure is None and decision.plan[-1].verb is Verb.OFFER_PATCH:
+        if succeeded and failure is None and is_offer(decision.plan):
             self._remaining = (decision.match, *decision.others)
             self._note("escalated", f"offered: {outcomes[-1].after}")
             return None
@@ -192,7 +198,7 @@ class Healer:
             if act.verb not in HARMLESS and (failure := self._identify()):
                 break
             self._breathe()
-            self._ports.say(f"acting: {act.text}")
+            self._ports.say(short(f"acting: {act.text}"))
             began = self._ports.clock()
             done = self._ports.perform(act)
             if done.outcome.act != act:
@@ -240,6 +246,9 @@ class Healer:
         began = self._ports.clock()
         matches = self._ports.diagnose(situation)
         named = ", ".join(each.fingerprint for each in matches) or "nothing wrong in what was looked at"
+        if matches:
+            self._notice(named)
+            self._onset = self._onset or onset_of(situation, matches[0])
         self._note("diagnosed", named, self._ports.clock() - began)
         return matches
 
@@ -277,6 +286,12 @@ class Healer:
         halt = self._ports.halted()
         if halt:
             raise _Halted(halt)
+
+    def _notice(self, what: str) -> None:
+        """Note that something is wrong: when the first cause is named, or the failure that the run began with."""
+        if self._detected is None:
+            self._detected = self._ports.now()
+            self._note("detected", what)
 
     # ---- the record
 

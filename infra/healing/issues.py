@@ -11,15 +11,16 @@ __all__ = ["Issue", "Result", "Step", "issues_of", "summary_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from infra.healing.model import Verb
 from infra.healing.wording import impact_of, next_steps_of, title_of
 
 if TYPE_CHECKING:
     from infra.healing.incident import Incident
     from infra.healing.model import Act, Attempt, Failure, Match, Outcome, Proof
 
-Result = Literal["healed", "planned", "escalated", "not healed", "left"]
-"""Gone, proved by looking again; only planned, in a dry run; handed to a person untouched; still there after acts;
-untouched because the run ended before."""
+Result = Literal["healed", "planned", "patch offered", "escalated", "not healed", "left"]
+"""Gone, proved by looking again; only planned, in a dry run; waiting for a person to take a patch; handed to a person
+untouched; still there after acts; untouched because the run ended before."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def _result(last: Attempt, steps: tuple[Step, ...], *, asked: bool, still_there:
         return "healed"
     if dry_run and steps:
         return "planned"
+    if last.outcomes and last.outcomes[-1].succeeded and last.outcomes[-1].act.verb is Verb.OFFER_PATCH:
+        return "patch offered"
     if any(step.state != "not carried out" for step in steps):
         return "not healed"
     return "escalated" if asked else "left"

@@ -170,7 +170,7 @@ def _suspects(incidents: Sequence[Incident]) -> list[Suspect]:
         mended = {issue.fingerprint for issue in issues_of(incident) if not issue.is_open}
         for later in incidents[number + 1 :]:
             gap = seconds_between(incident.ended, later.detected)
-            if gap is None or gap > BACK_WITHIN_S:
+            if gap is None or not 0 <= gap <= BACK_WITHIN_S:
                 continue
             back = mended & {issue.fingerprint for issue in issues_of(later)}
             suspects += [Suspect(incident.id, name, f"back after {gap:.0f} s", later.id) for name in sorted(back)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "Seen",
     "cause",
+    "entries",
     "failed",
     "find_drift",
     "first_line",
@@ -24,6 +25,7 @@ __all__ = [
     "step_lines",
     "text",
     "the_error",
+    "words",
 ]
 
 import re
@@ -125,6 +127,18 @@ def listed(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if is_list else []
 
 
+def entries(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the mappings of a mapping, with their names; whatever else it may hold is left out."""
+    if not isinstance(value, Mapping):
+        return []
+    return [(str(name), each) for name, each in value.items() if isinstance(each, Mapping)]
+
+
+def words(value: Any) -> list[str]:
+    """Return the texts of a list; whatever else it may hold is left out."""
+    return [each[:LONGEST_LINE] for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
+
+
 def text(value: Any) -> str:
     """Return a field's text, bounded; empty for what is no text."""
     return value[: LONGEST_LINE * 4] if isinstance(value, str) else ""
@@ -137,10 +151,7 @@ def number(value: Any) -> float:
 
 def services(situation: Situation) -> dict[str, Mapping[str, Any]]:
     """Return the containers of the stack's own project, by service."""
-    found = section(situation, "containers").get("services")
-    if not isinstance(found, Mapping):
-        return {}
-    return {str(name): each for name, each in found.items() if isinstance(each, Mapping)}
+    return dict(entries(section(situation, "containers").get("services")))
 
 
 def find_drift(situation: Situation, pattern: re.Pattern[str], *, layer: str = "host") -> list[Mapping[str, Any]]:

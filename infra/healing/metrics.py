@@ -28,7 +28,7 @@ class Metrics:
     """The figures of one incident. Durations are in seconds; None where there is nothing to measure."""
 
     detection_s: float | None
-    """From the fault's begin to its notice; None where the clocks do not allow to tell."""
+    """From the fault's begin to its notice; None where nobody knows when it began, or clocks disagree."""
     repair_s: float | None
     """From the notice to the proof; None where it was not healed."""
     duration_s: float
@@ -55,7 +55,7 @@ def metrics_of(incident: Incident) -> Metrics:
     issues = issues_of(incident)
     healed = sum(not issue.is_open for issue in issues)
     return Metrics(
-        detection_s=round(detection, 3) if detection is not None and detection >= 0 else None,
+        detection_s=round(detection, 3) if detection is not None and detection > 0 else None,
         repair_s=round(duration, 3) if incident.ending == HEALED and not incident.dry_run else None,
         duration_s=round(duration, 3),
         tries=sum(bool(attempt.plan) for attempt in incident.attempts),

@@ -97,9 +97,15 @@ def _ask(issue: Issue) -> Ask:
         title=issue.title,
         impact=issue.impact,
         evidence=tuple(visible(line)[:LONGEST_LINE] for line in (*proof, *tail)),
-        why_not_healed=issue.refusal,
+        why_not_healed=issue.refusal or _last_words(issue),
         commands=issue.next_steps,
     )
+
+
+def _last_words(issue: Issue) -> str:
+    """Say how the last act ended that was carried out: what is offered, what failed, what the host refused."""
+    ended = [step for step in issue.steps if step.state != "not carried out"]
+    return f"{ended[-1].text.split(' ')[0]}: {ended[-1].after or ended[-1].state}" if ended else ""
 
 
 def _look(incident: Incident) -> Ask:

@@ -36,7 +36,14 @@ TONES = {
     "stopped": "waived",
     "exhausted": "failed",
 }
-RESULTS = {"healed": "passed", "planned": "plain", "escalated": "waived", "left": "waived", "not healed": "failed"}
+RESULTS = {
+    "healed": "passed",
+    "planned": "plain",
+    "patch offered": "waived",
+    "escalated": "waived",
+    "left": "waived",
+    "not healed": "failed",
+}
 URGENCIES = {"critical": "failed", "high": "failed", "medium": "waived"}
 STATES = {"done": "passed", "failed": "failed", "refused": "waived", "not carried out": "plain"}
 PLAIN_FILE = re.compile(r"(?!/)(?!.*\.\.)[A-Za-z0-9._/-]+")
@@ -48,7 +55,7 @@ _SPECIAL = re.compile(
     r"|^[-+=#]"
 )
 """CommonMark's and GitHub's markup, where it would be read as such; on one line, after other text or at its begin."""
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _FENCE = re.compile(r"`{3,}")
 _TICKS = re.compile(r"`+")
 LINE_LIMIT, TEXT_LIMIT = 400, 8000

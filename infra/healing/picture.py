@@ -7,7 +7,7 @@ from __future__ import annotations
 
 __all__ = ["Band", "Bar", "Mark", "Picture", "Tick", "clock_text", "picture_of", "ticks_up_to"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from infra.healing.metrics import seconds_between
@@ -178,7 +178,8 @@ def _fault(incident: Incident, axis: _Axis) -> list[Bar]:
     if not axis.unnoticed:
         return [known]
     words = f"unnoticed for {clock_text(axis.unnoticed)}"
-    return [_box(axis, -axis.unnoticed, 0.0, y=y, kind="unnoticed", text=words), known]
+    unnoticed = _box(axis, -axis.unnoticed, 0.0, y=y, kind="unnoticed", text=words)
+    return [unnoticed if unnoticed.label == words else replace(unnoticed, label=""), known]
 
 
 def _bar(moment: Moment, axis: _Axis) -> Bar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["lines_of"]
+__all__ = ["lines_of", "short"]
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from infra.healing.policy import Decision
 
 PROOF_LINES = 3
+LINE_LIMIT = 240
 
 
 def lines_of(decision: Decision) -> list[str]:
@@ -28,4 +29,10 @@ def lines_of(decision: Decision) -> list[str]:
         lines += [f"  plan: {act.text}", f"        why: {act.why}", f"        undo: {act.undo}"]
     if decision.refusal:
         lines.append(f"  not done: {decision.refusal}")
-    return [visible(line) for line in lines]
+    return [short(line) for line in lines]
+
+
+def short(line: str) -> str:
+    """Return a line for a terminal: nothing hidden in it, and not without end."""
+    shown = visible(line)
+    return shown if len(shown) <= LINE_LIMIT else f"{shown[:LINE_LIMIT]}…"

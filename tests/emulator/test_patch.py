@@ -172,6 +172,11 @@ def test_a_healing_branch_is_deployed_as_long_as_it_mends_the_newest_commit(
     patched = repository.branches()[healing_branch("greenroom/heal-", base)]
 
     assert deployed() == (patched, base)
+    second = repository.git("commit-tree", f"{patched}^{{tree}}", "-p", patched, "-m", "more", at=repository.bare)
+    repository.git("update-ref", f"refs/heads/{healing_branch('greenroom/heal-', patched)}", second, at=repository.bare)
+    assert deployed() == (second, base), "a second fault is mended on top of the first"
+    repository.git("update-ref", f"refs/heads/{healing_branch('greenroom/heal-', second)}", patched, at=repository.bare)
+    assert deployed()[1] == base, "a circle ends"
     assert deployed(prefix="") == (base, ""), "where the settings do not let it"
     newer = repository.commit(another="file")
     assert deployed() == (newer, "")

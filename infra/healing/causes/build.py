@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES"]
+__all__ = ["CAUSES", "OLD_SERVES", "bare_lines"]
 
 import re
 from typing import TYPE_CHECKING
 
-from infra.healing.matching import Seen, cause, failed, first_line, listed, proof, section, step_lines, text
+from infra.healing.matching import Seen, cause, failed, first_line, listed, proof, section, shell_word, step_lines, text
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ _PREFIX = re.compile(
 )
 _PREFIXES = 8
 _LOCK = re.compile(
-    r"npm (?:error|ERR!) code EUSAGE|npm (?:error|ERR!) .{0,200}can only install with an existing package-lock\.json"
+    r"npm (?:error|ERR!) (?:code EUSAGE|aliases: clean-install, ic\b)"
+    r"|npm (?:error|ERR!) .{0,200}can only install with an existing package-lock\.json"
     r'|.{0,300}?"/(?:[^"]{1,200}/)?(?:package-lock|npm-shrinkwrap)\.json": not found'
 )
 _FILE_MISSING = re.compile(
@@ -41,27 +42,17 @@ _CODE = re.compile(
 )
 _STEP = re.compile(r'process "(?P<process>[^\n]{1,400})" did not complete successfully: exit code: (?P<status>\d{1,5})')
 _TOOL = re.compile(
-    r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<run>[A-Za-z0-9_+.-]{1,60})'"
+    r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<run>[A-Za-z0-9_+-]{1,60})'"
     r"|command '(?P<pip>[A-Za-z0-9_+./-]{1,80})' failed: No such file or directory"
     r"|/bin/(?:ba)?sh: (?:line )?(?:\d{1,4}: )?(?P<shell>[A-Za-z0-9_+./-]{1,80}): (?:command )?not found"
     r"|(?P<cc>g\+\+|gcc|cc|c\+\+|make): (?:command )?not found"
-)
-_NO_IMAGE = re.compile(
-    r"manifest for (?P<manifest>\S{1,300}) not found: manifest unknown|pull access denied for (?P<denied>[^\s,]{1,300}), "
-    r"|(?:(?P<from>\S{1,300}): )?failed to resolve source metadata for (?P<source>[^\s:]{1,200}(?::[^\s:]{1,128})?): .{0,400}not found"
-    r"|(?P<unknown>\S{1,300}): (?:manifest unknown|not found)\Z|manifest unknown"
-)
-_SILENT = re.compile(
-    r"npm (?:error|ERR!) code (?:ETIMEDOUT|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ENOTFOUND|ERR_SOCKET_TIMEOUT)\b"
-    r"|WARNING: Retrying \(Retry\(total=0\b|Could not fetch URL |Temporary failure resolving |E: Failed to fetch "
-    r"|.{0,500}?(?:net/http: TLS handshake timeout|i/o timeout|connect: connection refused|no such host"
-    r"|context deadline exceeded|connection reset by peer|503 Service Unavailable|unexpected EOF|toomanyrequests)"
 )
 _MEMORY = re.compile(
     r'process "[^\n]{1,400}" did not complete successfully: exit code: 137|.{0,200}?JavaScript heap out of memory'
     r"|.{0,200}?Killed signal terminated program |Killed\Z|npm (?:error|ERR!) (?:signal SIGKILL|code 137)"
     r"|.{0,200}?cannot allocate memory"
 )
+OLD_SERVES = "This release can't be built; the one that runs goes on."
 
 
 def bare_lines(situation: Situation, *codes: str) -> list[str]:
@@ -103,14 +94,11 @@ def _lock_file_missing(situation: Situation) -> Iterator[Seen]:
 
 
 def _build_file_missing(situation: Situation) -> Iterator[Seen]:
-    for line in bare_lines(situation):
-        found = _FILE_MISSING.match(line)
-        if found:
-            path = next(each for each in found.groups() if each)
-            if not path.endswith(("package-lock.json", "npm-shrinkwrap.json")) or not section(situation, "git").get(
-                "unlocked"
-            ):
-                yield Seen(path.lstrip("/"), proof("build", line), 0.9)
+    unlocked = bool(section(situation, "git").get("unlocked"))
+    for found in filter(None, map(_FILE_MISSING.match, bare_lines(situation))):
+        path = next(each for each in found.groups() if each).lstrip("/")
+        if not (unlocked and path.endswith(("package-lock.json", "npm-shrinkwrap.json"))):
+            yield Seen(path, proof("build", found.string), 0.9, {"path": shell_word(path)})
 
 
 def _build_code_failed(situation: Situation) -> Iterator[Seen]:
@@ -132,20 +120,6 @@ def _build_tool_missing(situation: Situation) -> Iterator[Seen]:
         yield Seen(tool, proof("build", found.string), 0.92)
 
 
-def _base_image_missing(situation: Situation) -> Iterator[Seen]:
-    found = first_line(_NO_IMAGE, bare_lines(situation))
-    if found:
-        image = next((each for each in (found["source"], *found.groups()) if each), "an image")
-        yield Seen(image, proof("image", found.string), 0.9)
-
-
-def _registry_silent(situation: Situation) -> Iterator[Seen]:
-    lines = bare_lines(situation, "IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED")
-    found = first_line(_SILENT, lines)
-    if found and not first_line(_NO_IMAGE, lines):
-        yield Seen("registry", proof("image", found.string), 0.85)
-
-
 def _build_out_of_memory(situation: Situation) -> Iterator[Seen]:
     failure = failed(situation, "IMAGE_BUILD_FAILED")
     found = first_line(_MEMORY, bare_lines(situation, "IMAGE_BUILD_FAILED"))
@@ -154,8 +128,6 @@ def _build_out_of_memory(situation: Situation) -> Iterator[Seen]:
     elif failure is not None and failure.exit_status == 137:  # noqa: PLR2004 (128 and SIGKILL)
         yield Seen("build", proof("build", f"{failure.command}: exit status 137"), 0.7)
 
-
-_OLD_SERVES = "This release can't be built; the one that runs goes on."
 
 CAUSES = (
     cause(
@@ -166,7 +138,7 @@ CAUSES = (
         verdict=Verdict.GUARD,
         severity="high",
         title="{subject} is not in the repository, and {where} needs it: `{line}`",
-        impact=_OLD_SERVES,
+        impact=OLD_SERVES,
         role="devops",
         next_steps=(
             "take `package-lock.json` out of the ignore rule ({ignored_by}) in the repository {repository}",
@@ -177,22 +149,6 @@ CAUSES = (
         remedy="lock-file",
     ),
     cause(
-        "BASE_IMAGE_MISSING",
-        _base_image_missing,
-        rows="U17 F59 U34 R09",
-        stage="build",
-        verdict=Verdict.ESCALATE,
-        severity="high",
-        title="The image {subject} does not exist, or may not be pulled",
-        impact=_OLD_SERVES,
-        role="devops",
-        next_steps=(
-            "greenroom ssh -s {stack} -- docker pull {subject}",
-            "put an image that exists into the Dockerfile or {compose_file} (who raised it, and is there a wheel for it?)",
-            "greenroom up -s {stack}",
-        ),
-    ),
-    cause(
         "BUILD_FILE_MISSING",
         _build_file_missing,
         rows="U13",
@@ -200,10 +156,10 @@ CAUSES = (
         verdict=Verdict.ESCALATE,
         severity="high",
         title="The build asks for {subject}, which is not in the checkout",
-        impact=_OLD_SERVES,
+        impact=OLD_SERVES,
         role="devops",
         next_steps=(
-            "git -C {directory} log --oneline --follow -- {subject}   # where it was moved to",
+            "git -C {directory} log --oneline --follow -- {path}   # where it was moved to",
             "mend the path in the Dockerfile, or .dockerignore, and push; then greenroom up -s {stack}",
         ),
     ),
@@ -215,10 +171,10 @@ CAUSES = (
         verdict=Verdict.ESCALATE,
         severity="high",
         title="The builder's image has no {subject}",
-        impact=_OLD_SERVES,
+        impact=OLD_SERVES,
         role="devops",
         next_steps=(
-            "install the package that brings {subject} in the Dockerfile's builder stage (c++, gcc, make: build-essential)",
+            "install what brings {subject} in the Dockerfile's builder stage (for c++, gcc and make: build-essential)",
             "push, then greenroom up -s {stack}",
         ),
     ),
@@ -230,29 +186,13 @@ CAUSES = (
         verdict=Verdict.ESCALATE,
         severity="high",
         title="The build was killed for want of memory",
-        impact=_OLD_SERVES,
+        impact=OLD_SERVES,
         role="devops",
         next_steps=(
             "greenroom ssh -s {stack} -- free -m",
-            "build elsewhere and set greenroom:workload.images to pull, or raise greenroom:droplet.size in Pulumi.{stack}.yaml",
+            "raise greenroom:droplet.size in Pulumi.{stack}.yaml, or build elsewhere and set greenroom:workload.images",
             "greenroom up -s {stack}",
         ),
-    ),
-    cause(
-        "REGISTRY_SILENT",
-        _registry_silent,
-        rows="U17 F59",
-        stage="build",
-        verdict=Verdict.HEAL,
-        severity="medium",
-        title="A registry did not answer the build",
-        impact=_OLD_SERVES,
-        role="devops",
-        next_steps=(
-            "greenroom ssh -s {stack} -- docker info   # the mirrors in use",
-            "greenroom up -s {stack}   # once it answers again; egress from the droplet may be blocked as well",
-        ),
-        remedy="wait",
     ),
     cause(
         "BUILD_CODE_FAILED",
@@ -262,7 +202,7 @@ CAUSES = (
         verdict=Verdict.ESCALATE,
         severity="high",
         title="The build fails in the workload's own code: {message}",
-        impact=_OLD_SERVES,
+        impact=OLD_SERVES,
         role="devops",
         next_steps=(
             "git -C {directory} show --stat {commit}   # what the commit changed",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "is_ill"]
+__all__ = ["CAUSES", "LOGS", "NOT_FOUND", "NOT_THERE", "SLOW_CHECK", "has_crashed", "is_ill", "is_oom", "is_silent"]
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from infra.healing.causes.directories import denied
 from infra.healing.matching import (
     Seen,
     cause,
-    failed,
+    entries,
     listed,
     lookup,
     number,
@@ -30,12 +29,17 @@ if TYPE_CHECKING:
 
 _BY_SIGNAL = frozenset({0, 129, 130, 137, 143})
 """Ended by somebody else's HUP, INT, KILL or TERM, or as asked."""
-_IMPORTS = ("ModuleNotFoundError", "ImportError")
-_NODE_IMPORTS = ("MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND")
-_NO_DIRECTORY = re.compile(r"Directory '([^'\n]{1,300})' does not exist")
-_MODULE = re.compile(r"(?:No module named|cannot import name|Cannot find (?:module|package)) '?([^'\s]{1,200})")
+NOT_FOUND = re.compile(
+    r"(?:curl: \(22\) .{0,80}?\b40[45]\b|.{0,200}?HTTP Error 40[45]\b"
+    r"|.{0,120}?\b(?:404 Not Found|405 Method Not Allowed)"
+    r"|wget: server returned error: HTTP/\S{1,4} 40[45]|.{0,80}?(?:status|answered) 40[45]\b)",
+    re.DOTALL,
+)
+NOT_THERE = re.compile(r".{0,300}?(?:[Cc]onnection refused|Failed to connect to|ECONNREFUSED)", re.DOTALL)
+SLOW_CHECK = re.compile(r"Health check exceeded timeout \(")
 _SETTLED_S = 30.0
 _FRESH_S = 120.0
+LOGS = "greenroom logs -s {stack} {subject}"
 
 
 def _state(each: Mapping[str, Any]) -> str:
@@ -56,10 +60,15 @@ def is_silent(situation: Situation, each: Mapping[str, Any]) -> bool:
     """Tell whether a port that the service publishes takes a connection and gives no answer to any question."""
     for way in listed(each.get("published")):
         asked = lookup(section(situation, "http"), "ports", str(int(number(way.get("port")))))
-        answers = listed(list(asked.values())) if isinstance(asked, dict) else []
+        answers = [each for _, each in entries(asked)]
         if answers and all(answer.get("kind") in ("silent", "refused") for answer in answers):
             return True
     return False
+
+
+def is_misdirected(output: str) -> bool:
+    """Tell whether a health check failed for asking what is not there, or for its own deadline: see `web`."""
+    return any(pattern.match(output) for pattern in (NOT_FOUND, NOT_THERE, SLOW_CHECK))
 
 
 def is_ill(situation: Situation, service: str) -> bool:
@@ -99,9 +108,8 @@ def _service_stopped(situation: Situation) -> Iterator[Seen]:
             continue
         is_stopped = state in ("exited", "dead") and not has_crashed(situation, name) and not is_oom(situation, each)
         if is_stopped or state == "paused" or (state == "created" and not crashed and not text(each.get("error"))):
-            line = (
-                f"{each.get('container')}: {state}, exit code {each.get('exit_code')}, since {each.get('finished_at')}"
-            )
+            ended = f"exit code {each.get('exit_code')}, since {each.get('finished_at')}"
+            line = f"{each.get('container')}: {state}, {ended}"
             yield Seen(name, proof("docker inspect", line), 0.95, {"state": state, "container": each.get("container")})
     for name in declared:
         if name not in here:
@@ -111,94 +119,32 @@ def _service_stopped(situation: Situation) -> Iterator[Seen]:
 
 def _service_hung(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
-        if _state(each) != "running" or the_error(situation, name) or is_oom(situation, each):
+        frozen = number(each.get("frozen")) > 0
+        is_other = is_oom(situation, each) or (the_error(situation, name) and not frozen)
+        if _state(each) != "running" or is_other or not _is_settled(each):
             continue
-        if each.get("health") == "starting" or number(each.get("age_s")) < _SETTLED_S * (each.get("health") == "none"):
-            continue
-        silent = is_silent(situation, each)
-        if silent or (each.get("health") == "unhealthy" and not _answers(situation, each)):
-            last = listed(each.get("health_log"))[-1:] or [{}]
-            line = f"{each.get('container')}: running, {each.get('health')}; {'no answer on its port' if silent else last[0].get('output')}"
-            yield Seen(
-                name, proof("docker inspect", line), 0.9 if silent else 0.8, {"container": each.get("container")}
-            )
+        silent, unhealthy = is_silent(situation, each), each.get("health") == "unhealthy"
+        said = text(lookup((listed(each.get("health_log")) or [{}])[-1], "output")).strip()
+        if silent or (unhealthy and not is_misdirected(said)):
+            why = "no answer on its port" if silent else f"its health check says: {said or 'nothing'}"
+            sure = 0.95 if frozen else 0.9 if silent else 0.7
+            line = f"{each.get('container')}: running, {each.get('health')}; {why}"
+            yield Seen(name, proof("docker inspect", line), sure, {"container": each.get("container")})
 
 
-def _answers(situation: Situation, each: Mapping[str, Any]) -> bool:
-    """Tell whether a published port answers anything at all."""
-    ports = [str(int(number(way.get("port")))) for way in listed(each.get("published"))]
-    asked = [lookup(section(situation, "http"), "ports", port) for port in ports]
-    return any(
-        answer.get("kind") == "answer"
-        for one in asked
-        if isinstance(one, dict)
-        for answer in listed(list(one.values()))
-    )
+def _is_settled(each: Mapping[str, Any]) -> bool:
+    """Tell whether a container has had its time to start: by its own check, or else by its age."""
+    health = each.get("health")
+    return health in ("healthy", "unhealthy") or (health == "none" and number(each.get("age_s")) >= _SETTLED_S)
 
 
 def _service_out_of_memory(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
         if is_oom(situation, each) and (is_ill(situation, name) or situation.failure is not None):
-            limit = number(each.get("memory_bytes")) / 1024**2
-            line = f"{each.get('container')}: killed by the kernel at its limit of {limit:.0f} MiB, exit code {each.get('exit_code')}"
-            yield Seen(
-                name,
-                proof("docker inspect", line),
-                0.95,
-                {"limit": f"{limit:.0f} MiB", "container": each.get("container")},
-            )
+            limit = f"{number(each.get('memory_bytes')) / 1024**2:.0f} MiB"
+            line = f"{each.get('container')}: killed by the kernel at its limit of {limit}"
+            yield Seen(name, proof("docker inspect", line), 0.95, {"limit": limit, "container": each.get("container")})
 
-
-def _ill_errors(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name in services(situation):
-        error = the_error(situation, name)
-        if error and is_ill(situation, name):
-            yield name, error
-
-
-def _app_import_failed(situation: Situation) -> Iterator[Seen]:
-    for name, error in _ill_errors(situation):
-        if error.get("type") in _IMPORTS or error.get("code") in _NODE_IMPORTS:
-            found = _MODULE.match(text(error.get("message")))
-            place = f"{error.get('file')}:{error.get('line')}"
-            details = {
-                "module": found[1] if found else "a module",
-                "place": place,
-                "line": text(error.get("line_text")),
-            }
-            yield Seen(name, (*proof(name, error.get("line_text")), *proof(name, place)), 0.95, details)
-
-
-def _app_directory_missing(situation: Situation) -> Iterator[Seen]:
-    for name, error in _ill_errors(situation):
-        found = _NO_DIRECTORY.match(text(error.get("message")))
-        if found and error.get("type") == "RuntimeError":
-            yield Seen(name, proof(name, error.get("line_text")), 0.95, {"path": found[1]})
-
-
-def _app_crashed(situation: Situation) -> Iterator[Seen]:
-    failure = failed(situation, "SERVICE_CRASHED")
-    for name, each in services(situation).items():
-        error = the_error(situation, name)
-        ended = has_crashed(situation, name)
-        if denied(situation, name) or not (ended or (error and is_ill(situation, name))):
-            continue
-        last = [line for line in each.get("log") or [] if isinstance(line, str) and line.strip()][-1:]
-        line = text(error.get("line_text")) or (last[0] if last else "it said nothing")
-        details = {"line": line[:300], "exit_code": each.get("exit_code"), "container": each.get("container")}
-        state = f"{each.get('container')}: {_state(each)}, exit code {each.get('exit_code')}, {each.get('restarts')} restarts"
-        yield Seen(name, (*proof("docker inspect", state), *proof(name, line)), 0.8 if ended else 0.7, details)
-    if failure is not None and not services(situation):
-        yield Seen(
-            failure.resource,
-            proof("start", failure.command),
-            0.6,
-            {"line": failure.command, "exit_code": failure.exit_status},
-        )
-
-
-_LOGS = "greenroom logs -s {stack} {subject}"
-_CODE = "mend it in {repository} ({branch}) and push, then greenroom up -s {stack}"
 
 CAUSES = (
     cause(
@@ -211,7 +157,7 @@ CAUSES = (
         title="The service {subject} does not run: its container is {state}",
         impact="What {subject} serves is down, and what depends on it.",
         role="devops",
-        next_steps=(_LOGS, "greenroom up -s {stack} --refresh"),
+        next_steps=(LOGS, "greenroom up -s {stack} --refresh"),
         remedy="converge",
     ),
     cause(
@@ -225,9 +171,9 @@ CAUSES = (
         impact="What {subject} serves is down or interrupted.",
         role="devops",
         next_steps=(
-            _LOGS,
+            LOGS,
             "greenroom ssh -s {stack} -- docker stats --no-stream",
-            "raise deploy.resources.limits.memory of {subject} in {compose_file}, if it needs more; else look for a leak",
+            "raise deploy.resources.limits.memory of {subject} in {compose_file} if it needs more, or look for a leak",
             "greenroom up -s {stack}",
         ),
         remedy="restart",
@@ -239,62 +185,14 @@ CAUSES = (
         stage="health",
         verdict=Verdict.HEAL,
         severity="high",
-        title="The service {subject} runs and does not answer",
+        title="The service {subject} runs, and does not answer as it should",
         impact="What {subject} serves is down.",
         role="devops",
         next_steps=(
-            _LOGS,
+            LOGS,
             "greenroom ssh -s {stack} -- docker top {container}",
             "greenroom ssh -s {stack} -- docker restart {container}",
         ),
         remedy="restart",
-    ),
-    cause(
-        "APP_IMPORT_FAILED",
-        _app_import_failed,
-        rows="U04 U37",
-        stage="health",
-        verdict=Verdict.ESCALATE,
-        severity="critical",
-        title="The service {subject} can't import {module}",
-        impact="{subject} does not serve, although its container may be up. Restarting it does not help.",
-        role="devops",
-        next_steps=(
-            "{place}: {line}",
-            "add the package to the image's requirements, or mend the import; a user's packages need a home in the image",
-            _CODE,
-        ),
-    ),
-    cause(
-        "APP_DIRECTORY_MISSING",
-        _app_directory_missing,
-        rows="U39",
-        stage="health",
-        verdict=Verdict.ESCALATE,
-        severity="high",
-        title="The service {subject} wants the directory {path}, which its image does not have",
-        impact="{subject} does not start. Restarting it does not help.",
-        role="devops",
-        next_steps=(
-            "git does not keep empty directories: add {path}/.gitkeep, or make it in the Dockerfile",
-            _CODE,
-        ),
-    ),
-    cause(
-        "APP_CRASHED",
-        _app_crashed,
-        rows="F68 U09",
-        stage="health",
-        verdict=Verdict.ESCALATE,
-        severity="critical",
-        title="The service {subject} ends by an error of its own: {line}",
-        impact="What {subject} serves is down. Restarting it does not help.",
-        role="devops",
-        next_steps=(
-            _LOGS,
-            "git -C {directory} show --stat {commit}   # what the commit changed",
-            _CODE,
-            "or stay on the last good commit: greenroom:workload.commit in Pulumi.{stack}.yaml",
-        ),
     ),
 )

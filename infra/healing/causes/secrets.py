@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES"]
+__all__ = ["CAUSES", "lookup_evidence", "unset_variable"]
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from infra.healing.causes.environment import FIELD, errors_told
 from infra.healing.matching import (
     Seen,
     cause,
@@ -15,13 +17,11 @@ from infra.healing.matching import (
     first_line,
     lines_of,
     listed,
-    lookup,
     proof,
     section,
-    services,
     step_lines,
     text,
-    the_error,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -33,21 +33,16 @@ if TYPE_CHECKING:
 _PROBLEM = re.compile(r"([^\s:][^:]{0,200}(?::\d{1,6})?): ([A-Z][A-Z0-9_]{0,127}): (.{1,400}?); expected a secret\b")
 _NOBODY = re.compile(r"(\S{1,400}):(\d{1,6}): ([A-Z][A-Z0-9_]{0,127}): nobody provides it")
 _URL_EATS = re.compile(r"characters that the URL\b")
-_ENV_FILE = re.compile(
-    r"(/\S{1,400}?)(?:: (changed|removed|added) ([A-Za-z_][A-Za-z0-9_]{0,127})| is missing| has | belongs )"
-)
 _STALE_ROLE = re.compile(r"(\S{1,120}) in (\S{1,120}) has another password than (\S{1,128})\Z")
 _UNSET = re.compile(r".{0,200}?required variable ([A-Za-z_][A-Za-z0-9_]{0,127}) is missing a value")
-_SETTINGS_ERROR = re.compile(r'error parsing value for field "([a-z_0-9]{1,80})"')
-_FIELD = re.compile(r"([a-z][a-z0-9_]{0,80})\Z")
 _REQUIRED = re.compile(r"\s+(?:Field required|field required)\b")
-_UNFIT = re.compile(r"\s+((?:String|Input|Value|List) (?:should|error)\b[^\[]{0,160})")
 _MUST_BE_SET = re.compile(r"([A-Z][A-Z0-9_]{2,127}) (?:environment variable )?must be set")
 _UNSAFE = (
     ("host name", re.compile(r'.{0,300}?could not translate host name "[^"]{0,200}@')),
     ("port", re.compile(r"(?:ValueError: )?Port could not be cast to integer value as ")),
     ("interpolation", re.compile(r"(?:ValueError: )?invalid interpolation syntax in '[a-z+0-9]{1,30}://")),
 )
+_LOOK = "greenroom secrets check -s {stack}"
 
 
 def _problems(situation: Situation) -> Iterator[tuple[str, str, str]]:
@@ -72,20 +67,11 @@ def _secret_missing(situation: Situation) -> Iterator[Seen]:
         names = sorted({name for _, name, _ in wrong})
         shown = tuple(line for where, name, why in wrong[:12] for line in proof(where, f"{name}: {why}"))
         yield Seen(", ".join(names), shown, 0.98, {"names": names, "first": names[0]})
-    has: list[str] = [str(each) for each in section(situation, "env").get("names") or []]
-    for service, error in _errors(situation):
+    has = words(section(situation, "env").get("names"))
+    for service, error in errors_told(situation):
         name = _required(error)
         if name and has and name not in has and name not in situation.declared.env_names:
             yield Seen(name, proof(service, f"{name}: required, and not set"), 0.85, {"names": [name], "first": name})
-
-
-def _errors(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the first error of each service that is ill, and that of the failed step."""
-    for name, each in services(situation).items():
-        if each.get("state") != "running" or each.get("health") != "healthy":
-            yield name, the_error(situation, name)
-    if situation.failure is not None:
-        yield situation.failure.phase or "step", the_error(situation)
 
 
 def _required(error: Mapping[str, Any]) -> str:
@@ -95,61 +81,17 @@ def _required(error: Mapping[str, Any]) -> str:
     if must:
         return must[1]
     if text(error.get("type")).endswith("ValidationError"):
-        for name, why in zip(following, following[1:], strict=False):
-            if _FIELD.match(name) and _REQUIRED.match(why):
+        for name, why in pairwise(following):
+            if FIELD.match(name) and _REQUIRED.match(why):
                 return name.upper()
     return ""
-
-
-def altered(situation: Situation) -> list[str]:
-    """Return what is not as it was rendered about the env file, in words; empty where nothing is known to be."""
-    env, git = section(situation, "env"), section(situation, "git")
-    found = [each for each in find_drift(situation, _ENV_FILE) if each.get("type") == "EnvFile"]
-    wrong = [text(each.get("what")) for each in found]
-    declared = set(situation.declared.secret_sources) | set(situation.declared.env_names)
-    if env.get("exists") is False and git.get("is_checkout") and declared:
-        wrong.append(f"{env.get('path')} is missing")
-    elif env.get("exists"):
-        missing = [str(each) for each in env.get("missing") or []]
-        filled = [str(each) for each in env.get("placeholders") or [] if each in declared]
-        empty = [str(each) for each in env.get("empty") or [] if each in situation.declared.secret_sources]
-        wrong += [f"{env.get('path')}: removed {name}" for name in missing]
-        wrong += [f"{env.get('path')}: {name} is a placeholder" for name in filled]
-        wrong += [f"{env.get('path')}: {name} is empty" for name in empty]
-    return list(dict.fromkeys(wrong))
-
-
-def _env_file_altered(situation: Situation) -> Iterator[Seen]:
-    wrong = altered(situation)
-    if wrong:
-        shown = tuple(line for each in wrong[:12] for line in proof("env file", each))
-        yield Seen(situation.declared.env_file, shown, 0.97, {"altered": "; ".join(wrong[:12])})
-
-
-def _env_setting_bad(situation: Situation) -> Iterator[Seen]:
-    for service, error in _errors(situation):
-        kind, message = text(error.get("type")), text(error.get("message"))
-        following = lines_of(error.get("following"))
-        settings = _SETTINGS_ERROR.match(message) if kind.endswith("SettingsError") else None
-        if settings:
-            name = settings[1].upper()
-            yield Seen(
-                name, proof(service, f"{kind}: error parsing value for field {settings[1]}"), 0.85, {"service": service}
-            )
-        elif kind.endswith("ValidationError") and re.match(
-            r"\d+ validation errors? for \w*(?:Settings|Config)\b", message
-        ):
-            for field, why in zip(following, following[1:], strict=False):
-                unfit = _UNFIT.match(why)
-                if _FIELD.match(field) and unfit:
-                    yield Seen(field.upper(), proof(service, f"{field}: {unfit[1]}"), 0.85, {"service": service})
 
 
 def _password_unsafe(situation: Situation) -> Iterator[Seen]:
     for where, name, why in _problems(situation):
         if _URL_EATS.match(why):
             yield Seen(name, proof(where, f"{name}: {why}"), 0.98, {"service": "the stack"})
-    for service, error in _errors(situation):
+    for service, error in errors_told(situation):
         line = text(error.get("line_text")) or text(error.get("message"))
         candidates = [line, text(error.get("message"))]
         for what, pattern in _UNSAFE:
@@ -192,8 +134,6 @@ def unset_variable(situation: Situation) -> str:
     return found[1] if found else ""
 
 
-_LOOK = "greenroom secrets check -s {stack}"
-
 CAUSES = (
     cause(
         "SECRET_MISSING",
@@ -213,38 +153,6 @@ CAUSES = (
         ),
     ),
     cause(
-        "ENV_FILE_ALTERED",
-        _env_file_altered,
-        rows="U47 R01 R06 R07",
-        stage="secrets",
-        verdict=Verdict.HEAL,
-        severity="high",
-        title="The env file {subject} on the host is not the one that was rendered: {altered}",
-        impact="Services that start from it get other values than declared, or none.",
-        role="devops",
-        next_steps=(
-            "greenroom drift -s {stack}   # which variables differ, since when",
-            "greenroom up -s {stack} --refresh   # renders it anew from settings and secrets",
-        ),
-        remedy="converge",
-    ),
-    cause(
-        "ENV_SETTING_BAD",
-        _env_setting_bad,
-        rows="R06 R07",
-        stage="secrets",
-        verdict=Verdict.ESCALATE,
-        severity="high",
-        title="The application does not accept the value of {subject}",
-        impact="{service} does not start; the value is the declared one, so writing it again does not help.",
-        role="devops",
-        next_steps=(
-            "greenroom logs -s {stack} {service}   # what it expects of {subject}",
-            "change greenroom:environment.{subject} in Pulumi.{stack}.yaml (a list as a YAML list, words as it wants them)",
-            "greenroom preview -s {stack} && greenroom up -s {stack}",
-        ),
-    ),
-    cause(
         "PASSWORD_UNSAFE",
         _password_unsafe,
         rows="U15 R03 R04",
@@ -252,10 +160,10 @@ CAUSES = (
         verdict=Verdict.ESCALATE,
         severity="high",
         title="A password breaks the URL that it stands in: {subject}",
-        impact="What connects by that URL fails, possibly only a part of it: the application may work and migrations not.",
+        impact="What connects by that URL fails, maybe only in part: the application may work, and migrations not.",
         role="system administrator",
         next_steps=(
-            "write {{ NAME | url }} in place of {{ NAME }} in greenroom:environment.DATABASE_URL of Pulumi.{stack}.yaml",
+            "write {{ NAME | url }} instead of {{ NAME }} in the URL under greenroom:environment, Pulumi.{stack}.yaml",
             "or give a password of A-Z a-z 0-9 . _ ~ - alone: greenroom secrets set POSTGRES_PASSWORD -s {stack}",
             _LOOK,
             "greenroom up -s {stack}",

@@ -19,6 +19,7 @@ from infra.healing.matching import (
     shell_word,
     step_lines,
     text,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -30,14 +31,16 @@ if TYPE_CHECKING:
 _FETCHING = ("FETCH_FAILED", "CLONE_FAILED", "CHECKOUT_FAILED", "COMMIT_MISSING", "GIT_UNREACHABLE")
 _SILENT = re.compile(
     r"(?:fatal: unable to access '[^']{0,400}': (?:Could not resolve host|Failed to connect|Recv failure|Empty reply"
-    r"|Operation timed out|Connection (?:refused|reset|timed out)|The requested URL returned error: 5\d\d|.{0,80}timed out)"
+    r"|Operation timed out|Connection (?:refused|reset|timed out)|The requested URL returned error: 5\d\d"
+    r"|.{0,80}timed out)"
     r"|ssh: connect to host \S{1,200} port \d{1,5}: |ssh: Could not resolve hostname |fatal: unable to connect to "
     r"|fatal: the remote end hung up unexpectedly|fatal: early EOF|error: RPC failed|no answer within \d{1,4} s)"
 )
 _REFUSED = re.compile(
-    r"(?:fatal: Authentication failed for |fatal: could not read Username |\S{0,200}Permission denied \(publickey"
+    r"(?:fatal: Authentication failed for |fatal: could not read Username |(?:\S{1,200} )?Permission denied \(publickey"
     r"|remote: (?:Repository not found|HTTP Basic: Access denied|Invalid username or password|Permission to )"
-    r"|fatal: repository '[^']{0,400}' not found|fatal: unable to access '[^']{0,400}': The requested URL returned error: 4\d\d"
+    r"|fatal: repository '[^']{0,400}' not found"
+    r"|fatal: unable to access '[^']{0,400}': The requested URL returned error: 4\d\d"
     r"|Host key verification failed|ERROR: Repository not found)"
 )
 _NO_CHECKOUT = re.compile(r"(/\S{1,400}) is no checkout\Z")
@@ -68,7 +71,7 @@ def _checkout_missing(situation: Situation) -> Iterator[Seen]:
 
 def _directory_occupied(situation: Situation) -> Iterator[Seen]:
     git, directory = section(situation, "git"), situation.declared.directory
-    entries = [str(each) for each in git.get("entries") or []]
+    entries = words(git.get("entries"))
     failure = failed(situation, "DIRECTORY_OCCUPIED")
     if failure is not None or (git.get("exists") and not git.get("is_checkout") and entries):
         shown = ", ".join(entries[:8]) or " ".join(step_lines(failure)[:8])
@@ -78,12 +81,12 @@ def _directory_occupied(situation: Situation) -> Iterator[Seen]:
 def _checkout_altered(situation: Situation) -> Iterator[Seen]:
     declared, git = situation.declared, section(situation, "git")
     found = [each for each in find_drift(situation, _EDITED) if each.get("type") == "Checkout"]
-    for each in found[:1]:
+    if found:
         shown = tuple(line for finding in found[:8] for line in proof("drift", finding.get("what")))
         yield Seen(declared.directory, shown, 0.95, {"changed": "; ".join(text(one.get("what")) for one in found[:8])})
     kept = (declared.env_file, *declared.directories)
     own = [each.removeprefix(f"{declared.directory}/").rstrip("/") for each in kept]
-    changed = [str(each) for each in git.get("changed") or []]
+    changed = words(git.get("changed"))
     edited = [each for each in changed if not any(_is_within(each[3:].rstrip("/"), place) for place in own)]
     if edited and git.get("is_checkout") and not found:
         shown = tuple(line for each in edited[:8] for line in proof("git status", each))
@@ -113,7 +116,7 @@ def _repository_silent(situation: Situation) -> Iterator[Seen]:
     place = f"{lookup(repository, 'name') or situation.declared.repository}:{lookup(repository, 'port') or ''}".rstrip(
         ":"
     )
-    why = text(lookup(repository, "error"))
+    why = " ".join(text(lookup(repository, "error")).split())
     if said or failure.code == "GIT_TIMEOUT":
         shown = (*proof("git", said.string if said else failure.evidence), *(proof("dns", why) if why else ()))
         yield Seen(place, shown, 0.95 if why else 0.85, {"reason": why or "it did not answer the clone"})
@@ -221,7 +224,7 @@ CAUSES = (
         impact="This release can't be fetched; the one that runs goes on.",
         role="system administrator",
         next_steps=(
-            "check the deploy key or token of {user}@{address} at the repository's host: expired, revoked, or of another one",
+            "check the deploy key or token at the repository's host: expired, revoked, or of another repository",
             "greenroom ssh -s {stack} -- git ls-remote {repository} {branch}",
             "greenroom up -s {stack}",
         ),

@@ -7,7 +7,7 @@ __all__ = ["CAUSES"]
 import re
 from typing import TYPE_CHECKING
 
-from infra.healing.matching import Seen, cause, find_drift, number, proof, section, text
+from infra.healing.matching import Seen, cause, find_drift, number, proof, section, text, words
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _certificate_early(situation: Situation) -> Iterator[Seen]:
 def _certificate_name(situation: Situation) -> Iterator[Seen]:
     fact, domain = section(situation, "certificate"), situation.declared.domain
     code, error = fact.get("verify_code"), text(fact.get("error"))
-    names = ", ".join(str(each) for each in fact.get("names") or []) or "no name"
+    names = ", ".join(words(fact.get("names"))) or "no name"
     if fact.get("served") and code == _OTHER_NAME:
         yield Seen(domain, proof("certificate", f"names: {names}"), 0.97, {"names": f"is for {names}"})
     elif fact.get("served") and code in _UNKNOWN_ISSUER:
@@ -84,11 +84,10 @@ def _dns_unmanaged(situation: Situation) -> Iterator[Seen]:
 
 def _addresses(situation: Situation) -> list[str]:
     name = section(situation, "dns").get("domain")
-    found = name.get("addresses") if isinstance(name, dict) else None
-    return [str(each) for each in found] if isinstance(found, list) else []
+    return words(name.get("addresses")) if isinstance(name, dict) else []
 
 
-_LOOK = "openssl s_client -connect {address}:443 -servername {domain} </dev/null | openssl x509 -noout -dates -issuer -ext subjectAltName"
+_LOOK = "openssl s_client -connect {address}:443 -servername {domain} </dev/null | openssl x509 -noout -text"
 
 CAUSES = (
     cause(

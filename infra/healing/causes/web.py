@@ -7,20 +7,20 @@ __all__ = ["CAUSES"]
 import re
 from typing import TYPE_CHECKING, Any
 
+from infra.healing.causes.containers import NOT_FOUND, NOT_THERE, SLOW_CHECK
 from infra.healing.matching import (
     Seen,
     cause,
-    failed,
-    find_drift,
+    entries,
     listed,
     lookup,
     number,
     proof,
     section,
     services,
-    step_lines,
     text,
     the_error,
+    words,
 )
 from infra.healing.model import Verdict
 
@@ -30,21 +30,8 @@ if TYPE_CHECKING:
     from infra.healing.model import Situation
 
 _CHECK_URL = re.compile(r"https?://[a-zA-Z0-9.\[\]:-]{1,100}?(?::(\d{1,5}))?(/[^\s'\"|)]{0,300})?(?=[\s'\"|),]|\Z)")
-_NOT_FOUND = re.compile(
-    r"(?:curl: \(22\) .{0,80}?\b40[45]\b|.{0,200}?HTTP Error 40[45]\b|.{0,120}?\b(?:404 Not Found|405 Method Not Allowed)"
-    r"|wget: server returned error: HTTP/\S{1,4} 40[45]|.{0,80}?(?:status|answered) 40[45]\b)",
-    re.DOTALL,
-)
-_NOT_THERE = re.compile(r".{0,300}?(?:[Cc]onnection refused|Failed to connect to|ECONNREFUSED)", re.DOTALL)
-_SLOW_CHECK = re.compile(r"Health check exceeded timeout \(")
 _ANSWERED = re.compile(r"([A-Z]{3,7} \S{1,400}) answered (\d{3})(?:: (.{0,300}))?")
 _SLOW = re.compile(r"([A-Z]{3,7} \S{1,400}) took (\d{1,5}\.\d\d) s; expected at most (\S{1,12})")
-_PROXY = "caddy.service"
-_PROXY_FILE = re.compile(r"the proxy's configuration differs\Z")
-_PROXY_UNIT = re.compile(r"(?:caddy\.service is (?!active, )|the proxy's admin socket is missing)")
-_FILTER = re.compile(
-    r"(?:the packet filter|the firewall|nftables|inet greenroom|/etc/nftables\.conf|sshd|/etc/ssh/|\S{1,80}-?firewall\b)"
-)
 _WELL = 200
 _SLOW_MS = 1000
 
@@ -55,7 +42,7 @@ def _health_check_wrong(situation: Situation) -> Iterator[Seen]:
         if each.get("state") != "running" or each.get("health") == "healthy" or not last or last[0].get("exit") == 0:
             continue
         output, good = text(last[0].get("output")), _good_path(situation, each)
-        if good and (_NOT_FOUND.match(output) or _NOT_THERE.match(output)):
+        if good and (NOT_FOUND.match(output) or NOT_THERE.match(output)):
             asks = _asked_by(each)
             shown = (
                 *proof("health log", output),
@@ -70,25 +57,25 @@ def _good_path(situation: Situation, each: Mapping[str, Any]) -> str:
     for way in listed(each.get("published")):
         port = str(int(number(way.get("port"))))
         answers = lookup(section(situation, "http"), "ports", port)
-        for path, answer in answers.items() if isinstance(answers, dict) else ():
-            if lookup(answer, "status") == _WELL:
+        for path, answer in entries(answers):
+            if answer.get("status") == _WELL:
                 return f"{path} (port {way.get('inside')} inside)"
     return ""
 
 
 def _asked_by(each: Mapping[str, Any]) -> str:
-    words = [str(word) for word in each.get("check") or []]
-    for word in words:
-        found = _CHECK_URL.search(word[:1000])
+    check = words(each.get("check"))
+    for word in check:
+        found = _CHECK_URL.search(word)
         if found:
             return f"{found[2] or '/'} (port {found[1] or 'of the scheme'})"
-    return " ".join(words[1:])[:200] or "its own command"
+    return " ".join(check[1:])[:200] or "its own command"
 
 
 def _health_slow(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
         last = listed(each.get("health_log"))[-1:]
-        timed_out = bool(last) and last[0].get("exit") != 0 and _SLOW_CHECK.match(text(last[0].get("output")))
+        timed_out = bool(last) and last[0].get("exit") != 0 and SLOW_CHECK.match(text(last[0].get("output")))
         if timed_out and each.get("health") != "healthy" and (slow := _slowest(situation, each)) is not None:
             yield Seen(name, proof("health log", last[0].get("output")), 0.85, {"seconds": f"{slow / 1000:.1f} s"})
     for each in situation.statements:
@@ -102,8 +89,7 @@ def _slowest(situation: Situation, each: Mapping[str, Any]) -> float | None:
     found: list[float] = []
     for way in listed(each.get("published")):
         answers = lookup(section(situation, "http"), "ports", str(int(number(way.get("port")))))
-        listed_answers = listed(list(answers.values())) if isinstance(answers, dict) else []
-        found += [number(one.get("milliseconds")) for one in listed_answers if one.get("status") == _WELL]
+        found += [number(one.get("milliseconds")) for _, one in entries(answers) if one.get("status") == _WELL]
     return max(found) if found and max(found) >= _SLOW_MS else None
 
 
@@ -115,9 +101,8 @@ def _app_errors(situation: Situation) -> Iterator[Seen]:
         answered = _ANSWERED.match(each.reason[:1000])
         if answered and answered[2] in ("500", "501", "503"):
             found.append((answered[1], answered[2], each.reason))
-    public = section(situation, "http").get("public")
-    for path, answer in public.items() if isinstance(public, dict) else ():
-        status = lookup(answer, "status")
+    for path, answer in entries(section(situation, "http").get("public")):
+        status = answer.get("status")
         if status in (500, 501, 503):
             found.append((f"GET {path}", str(status), f"GET {path} answered {status}"))
     if found:
@@ -132,66 +117,6 @@ def _endpoint_missing(situation: Situation) -> Iterator[Seen]:
         found = _ANSWERED.match(each.reason[:1000])
         if found and (found[2] in ("404", "405") or (found[2] == "422" and "int_parsing" in each.reason[:1000])):
             yield Seen(found[1], proof(each.group, each.reason), 0.85, {"status": found[2], "statement": each.name})
-
-
-def _proxy_unit(situation: Situation) -> Mapping[str, Any]:
-    found = lookup(section(situation, "units"), "units", _PROXY)
-    return found if isinstance(found, dict) else {}
-
-
-def _proxy_down(situation: Situation) -> Iterator[Seen]:
-    unit, proxy = _proxy_unit(situation), section(situation, "proxy")
-    if unit.get("load") == "loaded" and unit.get("active") not in ("active", "activating", "reloading"):
-        line = f"{_PROXY}: {unit.get('active')} ({unit.get('sub')}, {unit.get('result')}) since {unit.get('since')}"
-        yield Seen(_PROXY, proof("unit", line), 0.95)
-        return
-    for each in find_drift(situation, _PROXY_UNIT):
-        yield Seen(_PROXY, proof("drift", each.get("what")), 0.9)
-        return
-    public = section(situation, "http").get("public")
-    answers = listed(list(public.values())) if isinstance(public, dict) else []
-    silent = bool(answers) and all(each.get("status") == 0 for each in answers)
-    certificate = section(situation, "certificate")
-    if (
-        unit.get("active") == "active"
-        and silent
-        and proxy.get("running") is False
-        and not certificate.get("served", True)
-    ):
-        yield Seen(_PROXY, proof("http", answers[0].get("reason")), 0.85)
-
-
-def _proxy_altered(situation: Situation) -> Iterator[Seen]:
-    for each in find_drift(situation, _PROXY_FILE):
-        yield Seen("Caddyfile", proof("drift", each.get("what")), 0.95)
-        return
-    proxy = section(situation, "proxy")
-    # What Greenroom writes there was valid before it took the name: an invalid file is somebody else's.
-    if proxy.get("adapt_status") == 1 and not failed(situation, "PROXY_INVALID") and _proxy_unit(situation):
-        yield Seen("Caddyfile", proof("caddy adapt", proxy.get("error")), 0.85)
-
-
-def _proxy_stale(situation: Situation) -> Iterator[Seen]:
-    proxy = section(situation, "proxy")
-    if proxy.get("running") and proxy.get("differs") and not find_drift(situation, _PROXY_FILE):
-        yield Seen("proxy", proof("caddy", f"what runs is not what {proxy.get('file')} says"), 0.9)
-
-
-def _proxy_config_bad(situation: Situation) -> Iterator[Seen]:
-    failure = failed(situation, "PROXY_INVALID")
-    if failure is not None:
-        lines = [line for line in step_lines(failure) if line.strip()]
-        yield Seen("Caddyfile", proof("caddy validate", lines[-1] if lines else failure.command), 0.95)
-
-
-def _firewall_altered(situation: Situation) -> Iterator[Seen]:
-    found = [each for each in find_drift(situation, _FILTER) if each.get("type") == "Hardening"]
-    found += [
-        each for each in find_drift(situation, re.compile(r""), layer="digitalocean") if each.get("type") == "Firewall"
-    ]
-    for each in found[:1]:
-        shown = tuple(line for one in found[:6] for line in proof("drift", one.get("what")))
-        yield Seen(text(each.get("resource")) or "firewall", shown, 0.95)
 
 
 CAUSES = (
@@ -256,76 +181,5 @@ CAUSES = (
             "compare with the contract ({statement}): a route that moved, is shadowed by another, or was not released",
             "greenroom verify -s {stack}   # once it is settled which of the two is right",
         ),
-    ),
-    cause(
-        "PROXY_DOWN",
-        _proxy_down,
-        rows="",
-        stage="proxy",
-        verdict=Verdict.HEAL,
-        severity="critical",
-        title="The proxy does not serve",
-        impact="Nobody reaches https://{domain}; the services behind it run.",
-        role="devops",
-        next_steps=(
-            "greenroom ssh -s {stack} -- journalctl -u caddy -n 50 --no-pager",
-            "greenroom ssh -s {stack} -- systemctl restart caddy",
-            "greenroom up -s {stack} --refresh",
-        ),
-        remedy="proxy",
-    ),
-    cause(
-        "PROXY_ALTERED",
-        _proxy_altered,
-        rows="R25",
-        stage="proxy",
-        verdict=Verdict.HEAL,
-        severity="high",
-        title="The proxy's configuration was changed by hand",
-        impact="https://{domain} may lead elsewhere, or nowhere.",
-        role="devops",
-        next_steps=("greenroom drift -s {stack}", "greenroom up -s {stack} --refresh   # writes the declared one"),
-        remedy="converge",
-    ),
-    cause(
-        "PROXY_STALE",
-        _proxy_stale,
-        rows="U25",
-        stage="proxy",
-        verdict=Verdict.HEAL,
-        severity="high",
-        title="The proxy runs another configuration than its file has",
-        impact="https://{domain} still leads where it did before.",
-        role="devops",
-        next_steps=("greenroom ssh -s {stack} -- systemctl reload caddy", "greenroom verify -s {stack}"),
-        remedy="reload",
-    ),
-    cause(
-        "PROXY_CONFIG_BAD",
-        _proxy_config_bad,
-        rows="U25",
-        stage="proxy",
-        verdict=Verdict.ESCALATE,
-        severity="high",
-        title="The proxy refuses the configuration that the settings make",
-        impact="The proxy goes on with the old one.",
-        role="devops",
-        next_steps=(
-            "greenroom ssh -s {stack} -- caddy validate --config /etc/caddy/Caddyfile.next --adapter caddyfile",
-            "change greenroom:workload.routes or greenroom:domain in Pulumi.{stack}.yaml, then greenroom up -s {stack}",
-        ),
-    ),
-    cause(
-        "FIREWALL_ALTERED",
-        _firewall_altered,
-        rows="F99",
-        stage="proxy",
-        verdict=Verdict.HEAL,
-        severity="high",
-        title="A packet filter or sshd is not as declared: {subject}",
-        impact="Ports may be open to strangers, or closed to visitors.",
-        role="devops",
-        next_steps=("greenroom drift -s {stack}", "greenroom up -s {stack} --refresh"),
-        remedy="converge",
     ),
 )

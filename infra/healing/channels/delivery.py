@@ -199,4 +199,5 @@ def _words(error: Exception) -> str:
         return "the connection was cut"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
-    return (error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__).lower()
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror.lower() if strerror else "the connection failed"

@@ -20,7 +20,7 @@ PATIENCE_S = 2.5
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 _LOG_BYTES = 512 * 1024
 _SHOWN_LINES, _SHOWN_CHARACTERS = 30, 400
-_EARLIER_S = 180
+_EARLIER_S = 10
 _OWNER = re.compile(r'\(\("([^"]{1,64})",pid=(\d{1,9})')
 
 
@@ -33,7 +33,7 @@ def containers_section(probe: dict[str, Any]) -> dict[str, Any]:
         return {"engine": str(refusal), "services": {}, "others": []}
     ours = [each for each in listed if _labels(each).get(_PROJECT) == probe["project"] and not _is_one_off(each)]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        described = list(pool.map(lambda each: _service(engine, each["Id"]), ours))
+        described = list(pool.map(_service, [engine] * len(ours), [str(each["Id"]) for each in ours]))
     services: dict[str, Any] = {}
     for found in sorted(filter(None, described), key=lambda each: str(each["created"])):
         services[found["service"]] = found
@@ -94,6 +94,7 @@ def _described(inspected: dict[str, Any]) -> dict[str, Any]:
         "exit_code": state["ExitCode"],
         "oom_killed": bool(state.get("OOMKilled")),
         "oom_kills": _oom_kills(int(state.get("Pid") or 0)),
+        "frozen": _frozen(int(state.get("Pid") or 0)),
         "error": state.get("Error") or "",
         "restarts": inspected["RestartCount"],
         "started_at": state["StartedAt"],
@@ -149,6 +150,25 @@ def _oom_kills(pid: int) -> int:
                 continue
             return int(values.get("oom_kill", "0"))
     return 0
+
+
+def _frozen(pid: int) -> int:
+    """Return how many of a running container's processes a signal has stopped in their tracks."""
+    for folder in _memory_folders(pid):
+        try:
+            with open(f"{folder}/cgroup.procs", encoding="ascii") as stream:
+                return sum(_process_state(each.strip()) == "T" for each in stream)
+        except OSError:
+            continue
+    return 0
+
+
+def _process_state(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            return stream.read().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def _memory_folders(pid: int) -> list[str]:

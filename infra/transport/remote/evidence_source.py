@@ -23,8 +23,9 @@ _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _FROM = re.compile(r"\s*FROM\s+(?:--platform=\S+\s+)?(\S{1,300})", re.IGNORECASE)
 _NPM_CI = re.compile(r"(?:\s*RUN\b.{0,400}?|\s*|.{0,400}?&&\s*)npm\s+(?:ci|clean-install)\b")
 _PLACEHOLDER = re.compile(
-    r"(?i)\A<[^<>]{0,200}>\Z|change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|your[-_ ](?:secret|password|key|token|api)"
-    r"|place[-_ ]?holder|to[-_ ]?be[-_ ]?(?:set|done|filled)|fill[-_ ]?(?:me|this|in)|x{6,}|\*{3,}"
+    r"(?i)\A<[^<>]{0,200}>\Z|change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)"
+    r"|your[-_ ](?:secret|password|key|token|api)|place[-_ ]?holder|to[-_ ]?be[-_ ]?(?:set|done|filled)"
+    r"|fill[-_ ]?(?:me|this|in)|x{6,}|\*{3,}"
 )
 """As the settings refuse in a secret; see `infra.secret.strength`."""
 

@@ -35,7 +35,7 @@ def disk_section(probe: dict[str, Any]) -> dict[str, Any]:
             device, space = os.stat(path).st_dev, os.statvfs(path)
         except OSError:
             continue
-        if space.f_blocks and (device, space.f_fsid) not in found:
+        if space.f_blocks and not space.f_flag & os.ST_RDONLY and (device, space.f_fsid) not in found:
             found[(device, space.f_fsid)] = _space(path, space)
     systems = list(found.values())
     full = [each for each in systems if each["percent"] >= _FULL_PERCENT or each["inodes_percent"] >= _FULL_PERCENT]
@@ -142,7 +142,7 @@ def _prunable() -> dict[str, Any]:
 
 
 def _unit(block: str) -> tuple[str, dict[str, Any]]:
-    values = dict(line.partition("=")[::2] for line in block.splitlines())
+    values = {line.partition("=")[0]: line.partition("=")[2] for line in block.splitlines()}
     keys = {"load": "LoadState", "active": "ActiveState", "sub": "SubState", "result": "Result"}
     more = {"enabled": "UnitFileState", "exit_status": "ExecMainStatus", "restarts": "NRestarts"}
     return values.get("Id", ""), {

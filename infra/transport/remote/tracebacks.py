@@ -18,11 +18,12 @@ _FOLLOWING = 6
 _PYTHON = re.compile(r"(?:  \+ |    \| )?(?:Exception Group )?Traceback \(most recent call last\):\s*\Z")
 _FRAME = re.compile(r'\s+File "([^"\n]{1,500})", line (\d{1,7})')
 _RAISED = re.compile(r"([A-Za-z_][A-Za-z0-9_.]{0,200})(?:: ?(.*))?\Z", re.DOTALL)
-_GROUP = re.compile(r"\s*[|+][ -]{1,3}")
+_SYNTAX = re.compile(r"((?:Syntax|Indentation|Tab)Error): (.*)")
+_GROUP = re.compile(r"\s*[|+] ")
 _NODE = re.compile(
     r"(?:Uncaught )?([A-Z][A-Za-z0-9_]{0,60}(?:Error|Exception)|Error)(?: \[([A-Z_0-9]{1,60})\])?(?:: (.*))?\Z"
 )
-_PLACE = re.compile(r"\s+at (?:.{0,300}? \()?(?:file://)?([^\s():]{1,300}):(\d{1,7}):\d{1,7}\)?\Z")
+_PLACE = re.compile(r"\s+at (?:.{0,300}? \()?(?:file://)?((?:node:)?[^\s():]{1,300}):(\d{1,7}):\d{1,7}\)?(?: \{)?\Z")
 _NODE_CODE = re.compile(r"\s+code: '([A-Z_0-9]{1,60})'")
 _MARK = re.compile(r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z+0-9:-]{1,8} \[\d{1,9}\] )?(FATAL|PANIC|ERROR):  ")
 
@@ -34,16 +35,20 @@ def first_error(text: str) -> dict[str, Any] | None:
     are the lines right after it, in which some libraries say the rest.
     """
     lines = [line[:_LONGEST].rstrip("\r") for line in text.split("\n", _MOST_LINES)[:_MOST_LINES]]
+    group: dict[str, Any] | None = None  # which tells only that something inside it went wrong
     for number, line in enumerate(lines):
         if line.endswith("(most recent call last):") and _PYTHON.match(line):
             found = _python(lines, number + 1)
+        elif line.startswith('  File "'):  # a script that can't be read at all has no traceback
+            found = _unreadable(lines, number)
         elif "rror" in line or "xception" in line:
             found = _node(lines, number)
         else:
             continue
-        if found:
+        if found and not found["type"].endswith("ExceptionGroup"):
             return found
-    return None
+        group = group or found
+    return group
 
 
 def marked_lines(text: str, most: int = 12) -> list[str]:
@@ -63,6 +68,16 @@ def _python(lines: list[str], start: int) -> dict[str, Any] | None:
         elif line and not line[0].isspace():
             raised = _RAISED.match(line)
             return {"language": "python", **_error(raised, place, lines, number)} if raised else None
+    return None
+
+
+def _unreadable(lines: list[str], start: int) -> dict[str, Any] | None:
+    place = _FRAME.match(lines[start])
+    for number in range(start + 1, min(start + 5, len(lines))):
+        raised = _SYNTAX.match(lines[number])
+        if place and raised:
+            found = _error(raised, (place.group(1), int(place.group(2))), lines, number)
+            return {"language": "python", **found}
     return None
 
 

@@ -187,6 +187,18 @@ def test_a_recorded_failure_that_still_stands_is_handed_over_after_one_run() -> 
     assert names(world).count("resume") == 1
 
 
+def test_a_patch_is_not_offered_for_a_failure_that_is_over() -> None:
+    old = Failure("build", "STEP_LOCK_FILE_MISSING", phase="build")
+    lock = Fault("LOCK_FILE_MISSING", Verdict.GUARD, remedy="lock-file", seen_by="resume")
+    world = FakeWorld([lock])
+    seen, diagnose = [lock], world.diagnose
+    world.diagnose = lambda situation: diagnose(situation) if situation.failure else []  # type: ignore[method-assign]
+    world.resume = lambda: seen.clear() or world.faults.clear()  # type: ignore[method-assign] - it was mended meanwhile
+    incident = heal(world, old, recorded=True)
+    assert incident.ending == "healed"
+    assert not world.acts
+
+
 def test_an_offer_ends_the_run_without_a_second_deployment_that_could_only_fail_again() -> None:
     world = FakeWorld([Fault("LOCK_FILE_MISSING", Verdict.GUARD, remedy="lock-file", seen_by="resume")])
     incident = heal(world, Failure("build", "STEP_LOCK_FILE_MISSING", phase="build"))

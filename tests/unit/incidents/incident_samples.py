@@ -6,14 +6,18 @@ think of.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
+from infra.healing.document import document_of
 from infra.healing.incident import Ending, Incident, Moment
 from infra.healing.model import STAGES, Act, Attempt, Cause, Failure, Match, Outcome, Proof, Verb, Verdict
+from infra.healing.pages import markdown_of, page_of
 
 GOLDEN = Path(__file__).parent / "golden"
 COMMIT = "0f3140f5c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6"
@@ -346,3 +350,22 @@ INCIDENTS = st.builds(
     facts=PLAIN,
     artifacts=st.lists(TEXT, max_size=2).map(tuple),
 )
+
+
+def without_style(page: str) -> str:
+    """A page without its style sheet, which golden files need not repeat."""
+    return re.sub(r"<style>.*?</style>", "<style></style>", page, flags=re.DOTALL)
+
+
+def write_golden() -> None:
+    """Write the golden files anew; what has changed in them is to be read before it is committed."""
+    GOLDEN.mkdir(exist_ok=True)
+    for name, sample in SAMPLES.items():
+        document = json.dumps(document_of(sample()), indent=1, ensure_ascii=False)
+        (GOLDEN / f"{name}.json").write_text(f"{document}\n")
+        (GOLDEN / f"{name}.md").write_text(markdown_of(sample()))
+        (GOLDEN / f"{name}.html").write_text(without_style(page_of(sample())))
+
+
+if __name__ == "__main__":
+    write_golden()

@@ -230,7 +230,7 @@ def test_a_dry_run_repairs_nothing() -> None:
     assert metrics_of(dataclasses.replace(lock_file(), dry_run=True)).repair_s is None
 
 
-@pytest.mark.parametrize("began", ["", "yesterday", at(1000)])
+@pytest.mark.parametrize("began", ["", "yesterday", at(1000), lock_file().detected])
 def test_a_detection_time_that_no_clock_tells_is_none(began: str) -> None:
     assert metrics_of(dataclasses.replace(lock_file(), began=began)).detection_s is None
 
