@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pulumi
@@ -9,7 +10,7 @@ import pulumi
 from infra.errors import GreenroomError
 from infra.report import write_report
 from infra.settings import load_config
-from infra.source import CommitLookup
+from infra.source import PINNED, CommitLookup
 
 
 def deploy() -> None:
@@ -17,7 +18,12 @@ def deploy() -> None:
     stack = pulumi.get_stack()
     config = dict(pulumi.runtime.config.CONFIG.get())
     settings = load_config(config, stack=stack, root=Path(pulumi.get_root_directory()))
-    lookup = CommitLookup(settings.workload)
+    healing = settings.healing
+    lookup = CommitLookup(
+        settings.workload,
+        healing_prefix=healing.branch_prefix if healing.deploy_patched else "",
+        pinned=os.environ.get(PINNED, ""),
+    )
 
     from infra.cloud import Cloud, Login, Names  # noqa: PLC0415 - the lookup above runs while this loads for 0.5 s
     from infra.deployment import Environment, Host, Release, all_secrets, given_secrets  # noqa: PLC0415
@@ -27,6 +33,8 @@ def deploy() -> None:
     own = {key.removeprefix(f"{names.project}:"): value for key, value in config.items()}
     given = given_secrets(settings, stack, own)
     commit = lookup.commit()
+    if lookup.mends:
+        pulumi.log.warn(f"deploying {commit[:12]}, the healing branch of {lookup.mends[:12]}: merge its patch")
 
     secrets = all_secrets(settings, given)
     operator = KeyPair("operator", comment=f"operator@{names.prefix}")

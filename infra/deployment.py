@@ -39,11 +39,12 @@ def given_secrets(
 
 
 def all_secrets(settings: Settings, given: Mapping[str, Secret]) -> dict[str, pulumi.Input[str]]:
-    """Give every declared secret: those that were given, and the generated ones as resources."""
+    """Give every secret of the workload: those that were given, and the generated ones as resources."""
+    declared = settings.workload_secrets
     values: dict[str, pulumi.Input[str]] = {
-        name: pulumi.Output.secret(secret.reveal()) for name, secret in given.items()
+        name: pulumi.Output.secret(secret.reveal()) for name, secret in given.items() if name in declared
     }
-    for name, setting in settings.secrets.items():
+    for name, setting in declared.items():
         if setting.source == "generated":
             made = GeneratedSecret(
                 name, length=setting.length, alphabet=setting.alphabet, generation=setting.generation
@@ -96,7 +97,7 @@ class Environment:
 def _template(settings: Settings) -> dict[str, Any] | None:
     """Give the repository's list of variables and the names that it is held against."""
     path = settings.workload.env_template
-    provided = sorted([*settings.environment, *settings.secrets])
+    provided = sorted([*settings.environment, *settings.workload_secrets])
     return {"path": f"{settings.host.directory}/{path}", "provided": provided} if path else None
 
 
@@ -250,7 +251,7 @@ class Release(pulumi.ComponentResource):
             env_file=workload.env_file,
             project=workload.project,
             variables=dict(environment.variables),
-            secrets=sorted(settings.secrets),
+            secrets=sorted(settings.workload_secrets),
             waivers=container_waivers(settings, datetime.now(UTC).date()),
             databases=_databases(settings),
         )

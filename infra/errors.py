@@ -70,9 +70,13 @@ class ConfigurationError(GreenroomError):
 
 
 class AuthenticationError(GreenroomError):
-    """A credential or a host key was refused."""
+    """A credential or a host key was refused. Where a host is meant it is named, with a code that tells which."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", host: str = "", code: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.host, self.code = host, code
 
 
 class StepError(GreenroomError):

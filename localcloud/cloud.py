@@ -57,9 +57,12 @@ class CloudInfo:
         return {
             "DIGITALOCEAN_API_URL": self.http,
             "DIGITALOCEAN_TOKEN": TOKEN,
-            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": f"url.{self.git}/.insteadOf",
             "GIT_CONFIG_VALUE_0": GIT_NAME,
+            # Served read-only: droplets reach the server too. Who may write to the home may push.
+            "GIT_CONFIG_KEY_1": f"url.file://{self.home.resolve()}/cloud/git/.pushInsteadOf",
+            "GIT_CONFIG_VALUE_1": GIT_NAME,
         }
 
 

@@ -25,8 +25,12 @@ VERBS = {
     "outputs": ("infra.cli.facts", "Print the stack's outputs."),
     "status": ("infra.cli.facts", "Show resources, outputs and the last verification."),
     "verify": ("infra.cli.proof", "Prove that the stack does what it should."),
+    "heal": ("infra.cli.heal", "Find what is wrong, mend what may be mended, prove the rest."),
+    "audit": ("infra.cli.audit", "Show who changed what, and prove that the log is whole."),
     "logs": ("infra.cli.host", "Print the logs of the stack's services."),
     "ssh": ("infra.cli.host", "Open a shell on the droplet, or run a command there."),
+    "incidents": ("infra.cli.incidents", "Show what healing has met: the list, one report, the ledger."),
+    "watch": ("infra.cli.watch", "Look at the stack every few seconds, and heal what breaks while it runs."),
     "secrets": ("infra.cli.secret", "List, check, set and rotate secrets."),
     "cloud": ("infra.cli.cloud", "Start, stop, show or reset the local cloud."),
 }

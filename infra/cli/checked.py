@@ -7,7 +7,7 @@ everything again: this is what lets a bad file end the run before a cloud is sta
 
 from __future__ import annotations
 
-__all__ = ["StackFacts", "check_stack"]
+__all__ = ["StackFacts", "check_name", "check_stack"]
 
 import hashlib
 import json
@@ -55,11 +55,16 @@ class StackFacts:
         gather({name: Rule(**rule) for name, rule in wanted.items()}, sources)
 
 
-def check_stack(root: Path, stack: str, home: Path) -> StackFacts:
-    """Return the facts of a stack whose settings are good; raises ConfigurationError naming all that is wrong."""
+def check_name(stack: str) -> None:
+    """Raise ConfigurationError where a stack can't be called so; its name becomes a directory's, too."""
     if not STACK_NAME.fullmatch(stack):
         expected = "lower-case letters, digits and inner dashes, at most 40: it becomes part of names in the account"
         raise ConfigurationError([Problem("command line", "--stack", repr(stack[:60]), expected)])
+
+
+def check_stack(root: Path, stack: str, home: Path) -> StackFacts:
+    """Return the facts of a stack whose settings are good; raises ConfigurationError naming all that is wrong."""
+    check_name(stack)
     path = root / f"Pulumi.{stack}.yaml"
     cache = home / stack / "checked.json"
     digest = _digest(root, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["endpoint_of_stack", "last_verification", "prove", "prove_security", "target_of", "verify"]
+__all__ = ["endpoint_of_stack", "full_proof", "last_verification", "prove", "prove_security", "target_of", "verify"]
 
 import json
 from dataclasses import replace
@@ -62,6 +62,17 @@ def prove(session: Session) -> tuple[dict[str, Any], int]:
         close_all()
     _print(session, verification)
     return verification.document(), PROOF_FAILED if verification.failed else 0
+
+
+def full_proof(session: Session) -> dict[str, Any]:
+    """Run the proof over the connection that is open, and leave that open; print only what does not hold."""
+    from infra.ops.verify import verify as run  # noqa: PLC0415 - loads pytest and testinfra
+
+    target = target_of(session)
+    session.console.say(f"verifying {target.domain} at {target.address}")
+    verification = run(target, root=session.root / SUITES, evidence=session.directory / "verify")
+    _print(session, replace(verification, rows=tuple(verification.failed)), verification.summary)
+    return verification.document()
 
 
 def prove_security(session: Session) -> tuple[dict[str, Any], int]:
@@ -137,7 +148,7 @@ def endpoint_of_stack(session: Session) -> Endpoint:
     raise GreenroomError(f"{session.stack} has no host", hint=f"greenroom up -s {session.stack}")
 
 
-def _print(session: Session, verification: Verification) -> None:
+def _print(session: Session, verification: Verification, summary: str = "") -> None:
     """Print every statement with its outcome; people read it on standard error, next to the rest of the talk."""
     console = session.console
     rows: list[list[str]] = []
@@ -150,4 +161,4 @@ def _print(session: Session, verification: Verification) -> None:
     for line in table(rows):
         console.say(line)
     colour = "red" if verification.failed else "green"
-    console.say(console.style(f"{session.stack}: {verification.summary}", colour, "bold"))
+    console.say(console.style(f"{session.stack}: {summary or verification.summary}", colour, "bold"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["UNEXPECTED", "converge", "print_document", "require_secrets", "status"]
+__all__ = ["UNEXPECTED", "audited", "converge", "print_document", "require_secrets", "status"]
 
 from typing import TYPE_CHECKING
 
+from infra.cli.failed import forget_failure, remember_failure
 from infra.cli.progress import Progress
 from infra.cli.render import changed_steps, document_of, summary
-from infra.errors import ConfigurationError
+from infra.errors import ConfigurationError, GreenroomError
 
 if TYPE_CHECKING:
     from infra.cli.session import Session
@@ -18,7 +19,20 @@ FAILED, STEP_FAILED, UNEXPECTED, CANCELLED = 1, 4, 7, 8
 
 
 def converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool = False) -> int:
-    """Run the engine and prove the result; `quiet` prints no document, for a verb that has one of its own."""
+    """Run the engine and prove the result; `quiet` prints no document, for a verb that has one of its own.
+
+    What it fails with is kept for `heal`; what it changed, or failed to, is in the audit log.
+    """
+    try:
+        return _converge(session, refresh=refresh, skip_verify=skip_verify, quiet=quiet)
+    except GreenroomError as error:
+        remember_failure(session, error)
+        if session.last is not None:
+            audited(session, "up", error.message.splitlines()[0])
+        raise
+
+
+def _converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool) -> int:
     require_secrets(session)
     session.open_cloud()
     expected = session.expected_steps() or _plan(session)
@@ -26,8 +40,14 @@ def converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool 
         result = session.run(lambda: session.driver.up(refresh=refresh), progress)
     if code := status(session, result):
         print_document(session, "up", result, quiet=quiet, verification=None)
+        if not result.cancelled:
+            remember_failure(session)
+        audited(session, "up")
         return code
+    forget_failure(session)
     changed = bool(changed_steps(result))
+    if changed:
+        audited(session, "up")
     session.console.say(f"{session.stack}: {summary(result) if changed else f'no change, {result.seconds:.1f} s'}")
 
     from infra.cli.proof import last_verification, prove  # noqa: PLC0415 - a run without change reads one file of it
@@ -42,6 +62,28 @@ def converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool 
     if not session.as_json:
         session.console.data(str(result.outputs.get("url", "")))
     return code
+
+
+def audited(session: Session, verb: str, failure: str = "") -> None:
+    """Append the run of the engine that has just ended to the audit log; one without any change is none."""
+    result = session.last
+    if result is None or not (result.steps or failure):
+        return
+    changes = changed_steps(result)
+    if not (changes or failure) and result.succeeded:
+        return
+    from infra.cli.audit import append  # noqa: PLC0415 - a run that changes nothing appends nothing
+
+    outcome = "succeeded" if result.succeeded else "cancelled" if result.cancelled else "failed"
+    append(
+        session,
+        verb,
+        session.stack,
+        arguments={f"{each.op} {each.name}": "failed" if each.failed else "done" for each in changes},
+        why="asked on the command line",
+        after=failure or summary(result),
+        outcome=outcome,
+    )
 
 
 def require_secrets(session: Session) -> None:

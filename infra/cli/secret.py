@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["every_problem", "secrets"]
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,8 @@ from infra.cli.session import Session  # noqa: TC001 - click looks at the signat
 from infra.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.ops.secret_survey import Known, Row
     from infra.settings import Settings
     from infra.settings.model import SecretSetting
@@ -62,8 +65,7 @@ def set_value(session: Session, name: str) -> None:
         found = "a name that is not declared" if setting is None else f"declared with source {setting.source}"
         expected = f"`{name}: {{source: config}}` under secrets"
         raise ConfigurationError([Problem(_file(session), name, found, expected)])
-    _take(session, settings, name)
-    session.console.say(f"{_file(session)}: {name} is set")
+    _audited(session, "secrets set", name, partial(_taken, session, settings, name))
 
 
 @secrets.command("rotate")
@@ -91,8 +93,24 @@ def rotate(session: Session, *, names: tuple[str, ...]) -> None:
     if problems:
         raise ConfigurationError(problems)
     for name in names:
-        session.console.say(_rotated(session, settings, name, settings.secrets[name]))
+        setting = settings.secrets[name]
+        _audited(session, "secrets rotate", name, partial(_rotated, session, settings, name, setting))
     session.console.say(f"  next: greenroom preview -s {session.stack}, then greenroom up -s {session.stack}")
+
+
+def _audited(session: Session, verb: str, name: str, change: Callable[[], str]) -> None:
+    """Change one secret, say so, and record it; without a passphrase nothing could be recorded, so nothing is done."""
+    from infra.cli.audit import append  # noqa: PLC0415 - verbs that only look append nothing
+
+    _ = session.passphrase
+    told = change()
+    session.console.say(told)
+    append(session, verb, name, why="asked on the command line", after=told)
+
+
+def _taken(session: Session, settings: Settings, name: str) -> str:
+    _take(session, settings, name)
+    return f"{_file(session)}: {name} is set"
 
 
 def _rotated(session: Session, settings: Settings, name: str, setting: SecretSetting) -> str:

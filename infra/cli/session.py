@@ -59,7 +59,10 @@ class Session:
         self._facts: StackFacts | None = None
         self._cloud_environment: dict[str, str] = {}
         self._sink: Callable[[Event], None] = lambda _event: None
+        self._pinned: dict[str, str] = {}
         self._driver: Driver | None = None
+        self.last: Result | None = None
+        """How the last run of the engine ended, also where a typed error was raised for it."""
         self.console.redactor.add(os.environ.get(name, "") for name in OWN_SECRETS)
 
     @property
@@ -93,8 +96,8 @@ class Session:
                 self.root,
                 self.stack,
                 backend=self._backend(),
-                passphrase=self._passphrase(),
-                environment=self._environment(),
+                passphrase=self.passphrase,
+                environment=self.environment,
                 on_event=self._emit,
             )
         return self._driver
@@ -114,6 +117,18 @@ class Session:
         except cloud.CloudError as error:
             raise GreenroomError(str(error)) from error
 
+    def pin(self, commit: str) -> None:
+        """Have every run from now on keep this commit of the workload; an empty text ends that."""
+        from infra.source import PINNED  # noqa: PLC0415 - for those who mend
+
+        self._pinned = {PINNED: commit} if commit else {}
+        self._driver = None  # the engine is given its environment when it is made
+
+    def reread(self) -> Driver:
+        """Give an engine that reads the state anew: another process may have changed it since."""
+        self._driver = None
+        return self.driver
+
     def run(self, operation: Callable[[], Result], sink: Callable[[Event], None]) -> Result:
         """Run one engine operation with its events going to `sink`; the program's own error is raised as it was."""
         report = self.directory / "report.json"
@@ -122,6 +137,7 @@ class Session:
         with self._interruptible():
             result = operation()
         self._sink = lambda _event: None
+        self.last = result
         self.remember(result)
         if not result.succeeded:
             self.console.redactor.add(self.driver.secret_values())
@@ -163,10 +179,11 @@ class Session:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
         """Give the environment of program and plugins: ours, the cloud's, and no passphrase."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")}
-        return {**own, **self._cloud_environment, VARIABLE: str(self.directory / "report.json")}
+        return {**own, **self._cloud_environment, **self._pinned, VARIABLE: str(self.directory / "report.json")}
 
     def _backend(self) -> Path:
         url = os.environ.get("PULUMI_BACKEND_URL", "")
@@ -177,7 +194,9 @@ class Session:
             raise ConfigurationError([problem], hint="use the pulumi command itself with other backends")
         return Path(url.removeprefix("file://")).expanduser()
 
-    def _passphrase(self) -> str:
+    @property
+    def passphrase(self) -> str:
+        """The stack's passphrase; raises ConfigurationError where nobody has given one."""
         given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
         if given is not None:
             return given

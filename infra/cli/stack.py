@@ -12,7 +12,7 @@ import click
 from infra.cli.options import with_session
 from infra.cli.progress import Progress
 from infra.cli.render import changed_steps, document_of, explain, summary
-from infra.cli.runs import UNEXPECTED, converge, print_document, require_secrets, status
+from infra.cli.runs import UNEXPECTED, audited, converge, print_document, require_secrets, status
 from infra.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -43,9 +43,14 @@ def preview(session: Session, *, expect_no_changes: bool) -> int:
 @click.command()
 @click.option("--refresh", is_flag=True, help="Read cloud and hosts first, and mend what was changed by hand.")
 @click.option("--skip-verify", is_flag=True, help="Don't run the proof after a change.")
+@click.option("--heal", "heals", is_flag=True, help="Heal what it fails with; see greenroom heal --help.")
 @with_session()
-def up(session: Session, *, refresh: bool, skip_verify: bool) -> int:
+def up(session: Session, *, refresh: bool, skip_verify: bool, heals: bool) -> int:
     """Make the stack what its settings say; a run that changed something is proved at once."""
+    if heals:
+        from infra.cli.heal import up_and_heal  # noqa: PLC0415 - for this option alone
+
+        return up_and_heal(session, refresh=refresh, skip_verify=skip_verify)
     return converge(session, refresh=refresh, skip_verify=skip_verify)
 
 
@@ -88,9 +93,10 @@ def destroy(session: Session) -> int:
     session.open_cloud()
     with Progress(session.console, expected=session.expected_steps(), verb="destroy") as progress:
         result = session.run(session.driver.destroy, progress)
+    audited(session, "destroy")
     if result.succeeded and session.is_local:
         session.driver.remove()
-        for name in ("last-run.json", "report.json"):
+        for name in ("last-run.json", "report.json", "failure.json", "identity.json"):
             (session.directory / name).unlink(missing_ok=True)
     session.console.say(f"{session.stack}: {summary(result)}")
     print_document(session, "destroy", result)

@@ -19,12 +19,12 @@ def recipe(name: str) -> str:
     return hashlib.sha256((TEMPLATES / name).read_bytes()).hexdigest()[:16]
 
 
-def render(name: str, values: Mapping[str, Any], filters: Mapping[str, Callable[[str], str]] | None = None) -> str:
+def render(name: str, values: Mapping[str, Any], filters: Mapping[str, Callable[[Any], str]] | None = None) -> str:
     """Render a template file. jinja2's UndefinedError when it uses a name that is not given."""
     return render_text((TEMPLATES / name).read_text(), values, filters)
 
 
-def render_text(text: str, values: Mapping[str, Any], filters: Mapping[str, Callable[[str], str]] | None = None) -> str:
+def render_text(text: str, values: Mapping[str, Any], filters: Mapping[str, Callable[[Any], str]] | None = None) -> str:
     """Render a template's text in a sandbox; nothing is escaped, no global and no attribute of a value is in reach."""
     from jinja2 import StrictUndefined  # noqa: PLC0415 (66 ms that a run without changes never spends)
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415

@@ -138,12 +138,12 @@ class HostProvider(ResourceProvider):
 
     def create(self, props: Props) -> CreateResult:
         """Converge the host; safe to repeat, and to have been cut short."""
-        with reported():
+        with reported(self.subject):
             return CreateResult(self.subject, self._converged(props, {}))
 
     def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
         """Converge the host to the new inputs, or back from drift."""
-        with reported():
+        with reported(self.subject):
             return UpdateResult(self._converged(_news, _olds))
 
     def read(self, id_: str, props: Props) -> ReadResult:
@@ -268,12 +268,12 @@ class HostProvider(ResourceProvider):
 
 
 @contextlib.contextmanager
-def reported() -> Generator[None]:
+def reported(subject: str) -> Generator[None]:
     """Leave a typed error where the command line looks for it: to the engine between, it is only text."""
     try:
         yield
     except GreenroomError as error:
-        write_report(error)
+        write_report(error, subject=subject)
         raise
 
 

@@ -43,13 +43,13 @@ class Answer:
 class _PinnedConnection(http.client.HTTPSConnection):
     """Connects to a given address, whatever the name resolves to."""
 
-    def __init__(self, name: str, address: str, context: ssl.SSLContext) -> None:
-        super().__init__(name, timeout=TIMEOUT_S, context=context)
+    def __init__(self, name: str, address: str, context: ssl.SSLContext, timeout_s: float) -> None:
+        super().__init__(name, timeout=timeout_s, context=context)
         self._address, self._tls = address, context
 
     def connect(self) -> None:
         """Open the socket to the address and verify the name."""
-        plain = socket.create_connection((self._address, self.port), timeout=TIMEOUT_S)
+        plain = socket.create_connection((self._address, self.port), timeout=self.timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
@@ -57,9 +57,9 @@ class _PinnedConnection(http.client.HTTPSConnection):
 class PublicClient:
     """One connection to one stack."""
 
-    def __init__(self, name: str, address: str, ca_certificate: str = "") -> None:
+    def __init__(self, name: str, address: str, ca_certificate: str = "", *, timeout_s: float = TIMEOUT_S) -> None:
         context = ssl.create_default_context(cadata=ca_certificate or None)
-        self._connection = _PinnedConnection(name, address, context)
+        self._connection = _PinnedConnection(name, address, context, timeout_s)
 
     def request(
         self, method: str, path: str, *, query: dict[str, Any] | None = None, body: Any = None, token: str = ""

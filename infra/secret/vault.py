@@ -62,7 +62,9 @@ class VaultSource(ShelvedSource[VaultPlace]):
                 "NOT_CONFIGURED", "no Vault address is set", "export VAULT_ADDR=https://vault.example.org:8200"
             )
         session = requests.Session()
-        retry = Retry(total=RETRIES, backoff_factor=0.2, status_forcelist=_PASSING, raise_on_status=False)
+        retry = Retry(
+            total=RETRIES, backoff_factor=0.2, backoff_jitter=0.4, status_forcelist=_PASSING, raise_on_status=False
+        )
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         client = hvac.Client(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "Expected",
+    "channel_url",
     "compose_project",
     "domain",
     "email",
@@ -20,9 +21,11 @@ __all__ = [
     "relative_path",
     "request_path",
     "route_path",
+    "secret_name",
     "slug",
     "source_network",
     "system_user",
+    "telegram_chat",
 ]
 
 import difflib
@@ -50,6 +53,12 @@ _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_CHANNEL_URL = re.compile(
+    rf"https://({_DOMAIN.pattern}|localhost|[0-9.]+)(:[0-9]{{1,5}})?(/[A-Za-z0-9._~/%?&=+,:@-]*)?"
+    r"|http://(localhost|127(\.[0-9]{1,3}){3})(:[0-9]{1,5})?(/[A-Za-z0-9._~/%?&=+,:@-]*)?",
+)
+_TELEGRAM_CHAT = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
+_SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _RESERVED_USERS = {"root", "daemon", "bin", "sys", "nobody", "docker", "www-data", "caddy", "sshd", "systemd-network"}
 _PRIVATE = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
@@ -195,3 +204,24 @@ def request_path(value: str) -> str:
     if _URL_PATH.fullmatch(value):
         return value
     raise Expected("a path such as /health")
+
+
+def channel_url(value: str) -> str:
+    """Accept where escalations are sent to: https, or http on this machine; no credentials."""
+    if len(value) <= PATH_LIMIT and _CHANNEL_URL.fullmatch(value):
+        return value
+    raise Expected("an https address without credentials, such as https://hooks.example.org/greenroom")
+
+
+def telegram_chat(value: str) -> str:
+    """Accept the number of a chat, or a public channel's name."""
+    if _TELEGRAM_CHAT.fullmatch(value):
+        return value
+    raise Expected('the number of a chat in quotes, such as "-1001234567890", or a channel such as @ops_alerts')
+
+
+def secret_name(value: str) -> str:
+    """Accept the name of a declared secret."""
+    if _SECRET_NAME.fullmatch(value):
+        return value
+    raise Expected("the name of a secret under secrets, such as ESCALATION_KEY")

@@ -12,7 +12,9 @@ __all__ = [
     "Directory",
     "Dns",
     "DropletSettings",
+    "Escalation",
     "Hardening",
+    "HealingSettings",
     "Host",
     "LocalCloud",
     "Migrations",
@@ -20,9 +22,11 @@ __all__ = [
     "Route",
     "SecretSetting",
     "Settings",
+    "TelegramChannel",
     "VersionTable",
     "VolumeSettings",
     "Waiver",
+    "WebhookChannel",
     "Workload",
 ]
 
@@ -282,6 +286,62 @@ class LocalCloud(Model):
     publish: dict[ServiceName, RelativePath] = Field(default_factory=dict)
 
 
+class WebhookChannel(Model):
+    """A webhook that is told what healing leaves to people; docs/healing.md describes the request."""
+
+    url: Annotated[str, expects(fields.channel_url)]
+    secret: Annotated[str, expects(fields.secret_name)]
+    """The declared secret that signs each request; whoever receives them has it too."""
+
+
+class TelegramChannel(Model):
+    """A Telegram chat that is told the same."""
+
+    chat: Annotated[str, expects(fields.telegram_chat)]
+    """The chat's number, in quotes, or a channel's @name."""
+    token: Annotated[str, expects(fields.secret_name)]
+    """The declared secret that holds the bot's token."""
+    url: Annotated[str, expects(fields.channel_url)] = "https://api.telegram.org"
+    """The Bot API's address; another one for a server of your own."""
+
+
+class Escalation(Model):
+    """Who is told, besides the file in the incident's directory."""
+
+    webhook: WebhookChannel | None = None
+    telegram: TelegramChannel | None = None
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Name the declared secrets that Greenroom needs for itself, by the setting that does."""
+        named = {
+            "webhook.secret": self.webhook.secret if self.webhook else None,
+            "telegram.token": self.telegram.token if self.telegram else None,
+        }
+        return {setting: name for setting, name in named.items() if name}
+
+
+class HealingSettings(Model):
+    """What healing may do beyond the droplet; see docs/healing.md and docs/decisions/0015-a-patch-is-offered.md."""
+
+    escalation: Escalation = Field(default_factory=Escalation)
+    """Whom to tell of what healing leaves to people."""
+    push: bool = False
+    """Whether the branch with a patch may be pushed to the workload's repository."""
+    deploy_patched: bool = False
+    """Whether such a branch is deployed as long as the commit that it mends is the newest of `workload.branch`."""
+    branch_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*[/-]$")] = (
+        "greenroom/heal-"
+    )
+    """How the branches are called; the first 12 digits of the commit that one mends follow."""
+
+    @model_validator(mode="after")
+    def _pushes_what_it_deploys(self) -> HealingSettings:
+        if self.deploy_patched and not self.push:
+            raise expected("deployPatched with push: true only, as the droplet fetches the branch")
+        return self
+
+
 class Waiver(Model):
     """A security check that this stack need not meet, why, and until when. After that day it counts as none."""
 
@@ -313,6 +373,7 @@ class Settings(Model):
     environment: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     secrets: dict[str, SecretSetting] = Field(default_factory=dict)
     acceptance: RelativePath | None = None
+    healing: HealingSettings = Field(default_factory=HealingSettings)
     waivers: tuple[Waiver, ...] = ()
 
     @field_validator("environment", "secrets")
@@ -342,4 +403,15 @@ class Settings(Model):
         both = sorted(set(self.environment) & set(self.secrets))
         if both:
             raise expected(f"each name either in environment or in secrets: {', '.join(both)}")
+        for setting, name in self.healing.escalation.secrets.items():
+            if name not in self.secrets or self.secrets[name].source == "generated":
+                raise expected(
+                    f"{name} of healing.escalation.{setting} under secrets, with a source other than generated"
+                )
         return self
+
+    @property
+    def workload_secrets(self) -> dict[str, SecretSetting]:
+        """Give the secrets that go to the droplet: all but those that Greenroom needs for itself."""
+        own = set(self.healing.escalation.secrets.values())
+        return {name: each for name, each in self.secrets.items() if name not in own}

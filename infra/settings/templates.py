@@ -66,7 +66,7 @@ def check_templates(settings: Settings, where: Callable[[Path], str]) -> list[Pr
     """Refuse braces that mean something else, and names that have no value or have names in theirs."""
     problems: list[Problem] = []
     plain = {name for name, value in settings.environment.items() if not names_in(text_of(value))}
-    known = plain | set(settings.secrets) | set(BUILT_IN)
+    known = plain | set(settings.workload_secrets) | set(BUILT_IN)
     for name, value in settings.environment.items():
         text = text_of(value)
         key = ("environment", name)

@@ -158,12 +158,12 @@ class Link:
         from paramiko.ssh_exception import IncompatiblePeer  # noqa: PLC0415
 
         if isinstance(error, paramiko.BadHostKeyException):
-            return refused(self.endpoint, "the host presents another key than the pinned one")
+            return refused(self.endpoint, "the host presents another key than the pinned one", "HOST_KEY_REFUSED")
         if isinstance(error, IncompatiblePeer):
-            return refused(self.endpoint, "the host offers no key of the pinned kind")
+            return refused(self.endpoint, "the host offers no key of the pinned kind", "HOST_KEY_REFUSED")
         # paramiko says the same of a login that was refused and of one that was cut off; a refusal clears the name.
         if isinstance(error, paramiko.AuthenticationException) and transport.auth_handler.username is None:
-            return refused(self.endpoint, "the login key was refused")
+            return refused(self.endpoint, "the login key was refused", "LOGIN_REFUSED")
         if isinstance(error, paramiko.SSHException | OSError | EOFError):
             return unreachable(self.endpoint, _phase(transport), "connect", error, self._pulse.verdict)
         return error
@@ -238,11 +238,13 @@ def _phase(transport: paramiko.Transport | None) -> str:
     return "log in" if transport.initial_kex_done else "exchange keys"
 
 
-def refused(endpoint: Endpoint, why: str) -> AuthenticationError:
+def refused(endpoint: Endpoint, why: str, code: str) -> AuthenticationError:
     """Build the error for a host that is not the one that was pinned, or that does not let us in."""
     return AuthenticationError(
         f"{endpoint}: {why}; nothing was sent",
         hint=f"ssh-keyscan -t ed25519 -p {endpoint.port} {endpoint.host}   # compare with: {endpoint.host_key.strip()}",
+        host=str(endpoint),
+        code=code,
     )
 
 

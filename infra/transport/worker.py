@@ -166,7 +166,8 @@ class Worker:
         except UnreachableError as error:
             raise self._lost(call, error.evidence) from error
         except AuthenticationError as error:
-            raise AuthenticationError(f"{error.message}; {call.known}", hint=error.hint) from error
+            told = f"{error.message}; {call.known}"
+            raise AuthenticationError(told, hint=error.hint, host=error.host, code=error.code) from error
 
     def _failure(self, phase: str, event: dict[str, Any]) -> StepError:
         return StepError(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from localcloud.provider.backoff import TRIES, Outage
 from localcloud.provider.errors import (
     ApiError,
     ConfigurationError,
@@ -42,7 +43,8 @@ class Settings:
 
     endpoint: str
     token: str
-    retries: int = 4
+    retries: int = TRIES - 1
+    """How often a request is sent again; more than that is never done."""
     shortest_wait_s: float = 1.0
     longest_wait_s: float = 30.0
     requests_per_second: float = 0.0
@@ -68,7 +70,7 @@ class Settings:
         return cls(
             endpoint=str(endpoint).rstrip("/"),
             token=str(token),
-            retries=int(config.get("httpRetryMax", environment.get("DIGITALOCEAN_HTTP_RETRY_MAX", 4))),
+            retries=int(config.get("httpRetryMax", environment.get("DIGITALOCEAN_HTTP_RETRY_MAX", TRIES - 1))),
             shortest_wait_s=float(config.get("httpRetryWaitMin", 1.0)),
             longest_wait_s=float(config.get("httpRetryWaitMax", 30.0)),
             requests_per_second=float(
@@ -99,6 +101,7 @@ class Api:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.outage = Outage()
         self._lock = threading.Lock()
         self._made: Any = None
         self._next_at = 0.0

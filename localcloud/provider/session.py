@@ -10,11 +10,11 @@ first look is at once, the next after 0.1 s, then each time half as long again, 
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from localcloud.provider.api import Api, Body, RefusedError
+from localcloud.provider.backoff import TRIES, Backoff, Fault
 from localcloud.provider.errors import (
     ApiError,
     CancelledError,
@@ -38,7 +38,6 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
 _GROWTH = 1.5
 _PAGE = 200
-_CONNECT_RETRIES = 2
 _RATE_LIMITED = 429
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
@@ -151,35 +150,46 @@ class Session:
         return self._ends_at - self._clock()
 
     def _send(self, operation: str, arguments: dict[str, Any], *, repeatable: bool) -> Body:
-        for attempt in range(self._api.settings.retries + 1):
+        outage = self._api.outage
+        outage.asked()
+        for attempt in range(TRIES):
             remaining_s = self._remaining_s()
             if remaining_s <= 0:
                 raise DeadlineError(f"{operation}: not sent, the {self._timeout_s:g} s for this operation are over")
             try:
-                return self._api.send(operation, min(_ANSWER_S, remaining_s), arguments)
+                answer = self._api.send(operation, min(_ANSWER_S, remaining_s), arguments)
             except RefusedError as refused:
                 pause_s = self._retry_in_s(refused.refusal, attempt, repeatable=repeatable)
                 if pause_s is None or pause_s >= self._remaining_s():
                     raise refused.refusal.error from refused.__cause__
+                if not outage.may_retry():
+                    raise refused.refusal.error from refused.__cause__
+            else:
+                outage.over()
+                return answer
             self.pause(pause_s)
         raise AssertionError(operation)
 
     def _retry_in_s(self, refusal: Refusal, attempt: int, *, repeatable: bool) -> float | None:
+        """Return how long to wait before the next try; None where there is none."""
+        fault = _fault(refusal)
+        if fault is None:
+            self._api.outage.over()
+            return None
         settings = self._api.settings
-        unreachable = isinstance(refusal.error, TransportError)
-        if attempt >= min(settings.retries, _CONNECT_RETRIES if unreachable else settings.retries):
+        if attempt >= min(settings.retries, TRIES - 1) or (fault is Fault.BROKEN and not repeatable):
             return None
-        if not _may_repeat(refusal, repeatable=repeatable):
-            return None
-        if refusal.retry_after_s is not None:
-            return refusal.retry_after_s
-        return min(settings.shortest_wait_s * math.pow(2, attempt), settings.longest_wait_s)
+        backoff = Backoff(settings.shortest_wait_s, settings.longest_wait_s)
+        return backoff.pause_s(fault, attempt, refusal.retry_after_s)
 
 
-def _may_repeat(refusal: Refusal, *, repeatable: bool) -> bool:
-    if refusal.status == _RATE_LIMITED or isinstance(refusal.error, TransportError):
-        return True
-    return repeatable and (isinstance(refusal.error, OutcomeUnknownError) or _is_broken(refusal.status))
+def _fault(refusal: Refusal) -> Fault | None:
+    """Tell what passing fault a refusal is; None for one that the next try would meet as well."""
+    if refusal.status == _RATE_LIMITED:
+        return Fault.LIMITED
+    if isinstance(refusal.error, TransportError):
+        return Fault.UNREACHED
+    return Fault.BROKEN if isinstance(refusal.error, OutcomeUnknownError) or _is_broken(refusal.status) else None
 
 
 def _is_broken(status: int) -> bool:

@@ -39,17 +39,25 @@ class _Connection(http.client.HTTPConnection):
 class Engine:
     """A client for the few calls that are needed; a connection a call, so that threads never meet."""
 
-    def __init__(self, path: str = _SOCKET) -> None:
-        self._path = path
+    def __init__(self, path: str = _SOCKET, *, timeout_s: float = 60.0) -> None:
+        self._path, self._timeout_s = path, timeout_s
 
-    def call(self, method: str, path: str, query: dict[str, Any] | None = None, *, timeout_s: float = 60.0) -> bytes:
-        """Send one request; EngineRefusal when the answer is an error."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        *,
+        timeout_s: float = 0.0,
+        limit_bytes: int | None = None,
+    ) -> bytes:
+        """Send one request and return the answer, or its first `limit_bytes`; EngineRefusal when it is an error."""
         pairs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (query or {}).items()}
-        connection = _Connection(self._path, timeout_s)
+        connection = _Connection(self._path, timeout_s or self._timeout_s)
         try:
             connection.request(method, f"{path}?{urllib.parse.urlencode(pairs)}" if pairs else path)
             answer = connection.getresponse()
-            body = answer.read()
+            body = answer.read(limit_bytes) if limit_bytes else answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise EngineRefusal(0, f"{method} {path}: {error}") from error
         finally:
@@ -103,6 +111,13 @@ class Engine:
             "GET", f"/containers/{container}/logs", {"stdout": "true", "stderr": "true", "tail": str(lines)}
         )
         return _unframe(raw).decode(errors="replace")
+
+    def log(self, container: str, limit_bytes: int, **query: str) -> str:
+        """Return the first bytes of a part of a log (since, until, tail), both streams; whole lines only."""
+        asked = {"stdout": "true", "stderr": "true", **query}
+        raw = self.call("GET", f"/containers/{container}/logs", asked, limit_bytes=limit_bytes)
+        text = _unframe(raw).decode(errors="replace")
+        return text if len(raw) < limit_bytes else text[: text.rfind("\n") + 1]
 
 
 def _unframe(raw: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "LABEL",
     "containers_fact",
+    "describe",
     "down_act",
     "exec_fact",
     "images_fact",

@@ -1,0 +1,102 @@
+"""How the proxy is: whether it answers, what it runs with, what its file says, and which certificate it serves.
+
+A certificate is judged by a handshake that verifies it, as every visitor does; verification is never turned off.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CERTIFICATES", "Served", "answers", "file_configuration", "running_configuration", "trusted"]
+
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+from typing import Any, NamedTuple
+
+from infra.transport.remote.processes import run
+
+_HOME = "/var/lib/caddy"
+_SOCKET = f"{_HOME}/admin.sock"
+_DATA = f"{_HOME}/.local/share/caddy"
+_AUTHORITY = f"{_DATA}/pki/authorities/local/root.crt"
+CERTIFICATES = f"{_DATA}/certificates"
+_FILE = "/etc/caddy/Caddyfile"
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_VERDICTS = {9: "early", 10: "expired", 62: "other-name"}
+"""OpenSSL's verify codes (X509_V_ERR_…); every other one means that nobody who is trusted has signed it."""
+_NO_CERTIFICATE = ("TLSV1_ALERT_INTERNAL_ERROR", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_UNRECOGNIZED_NAME")
+_TIMEOUT_S = 2.0
+
+
+class Served(NamedTuple):
+    """What a handshake came to: good, expired, early, other-name, untrusted, none (no certificate), or silent."""
+
+    verdict: str
+    text: str
+    until: str = ""
+    """When a good one ends, as the certificate says it."""
+
+
+class _Admin(http.client.HTTPConnection):
+    """The proxy's administration, on its own socket."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(_SOCKET)
+
+
+def answers() -> bool:
+    """Whether the proxy answers on its socket: a process that was stopped in its tracks does not."""
+    return running_configuration() is not None
+
+
+def running_configuration() -> Any:
+    """Return what the proxy runs with; None where it does not answer."""
+    connection = _Admin("", timeout=_TIMEOUT_S)
+    try:
+        connection.putrequest("GET", "/config/", skip_host=True)
+        connection.putheader("Host", "")  # it knows itself by no name
+        connection.endheaders()
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def file_configuration() -> tuple[Any, str]:
+    """Return what the proxy's file says, and why it can't be taken; the proxy itself judges it, as its own user."""
+    words = ["--config", _FILE, "--adapter", "caddyfile"]
+    checked = run(["caddy", "validate", *words], user="caddy", timeout_s=30.0)
+    if checked.exit_status != 0:
+        told = [line for line in checked.printed.splitlines() if line]
+        return None, told[-1][:500] if told else "no answer"
+    adapted = run(["caddy", "adapt", *words], user="caddy", timeout_s=30.0)
+    return json.loads(adapted.stdout), ""
+
+
+def trusted(domain: str, port: int = 443) -> Served:
+    """Shake hands for a name as a visitor would, with this host, and tell what became of it."""
+    if not _DOMAIN.fullmatch(domain):
+        return Served("untrusted", f"{domain[:60]!r} is no name")
+    context = ssl.create_default_context()
+    if os.path.exists(_AUTHORITY):  # noqa: PTH110
+        context.load_verify_locations(_AUTHORITY)
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), _TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=domain) as secured,
+        ):
+            until = str((secured.getpeercert() or {}).get("notAfter", ""))
+            return Served("good", f"valid until {until}", until)
+    except ssl.SSLCertVerificationError as error:
+        return Served(_VERDICTS.get(error.verify_code, "untrusted"), error.verify_message)
+    except ssl.SSLError as error:
+        verdict = "none" if any(word in str(error) for word in _NO_CERTIFICATE) else "silent"
+        return Served(verdict, f"no handshake: {error.reason or error}")
+    except OSError as error:
+        return Served("silent", f"no answer: {error}")

@@ -1,0 +1,109 @@
+"""The first error in a log, as Python and Node print one: fields out of lines, and nothing but data in them.
+
+What is found is no more than what a program printed. Who printed it is known by other means (whose log it is), and
+whether it matters is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+__all__ = ["first_error", "marked_lines"]
+
+import re
+from typing import Any
+
+_MOST_LINES = 20_000
+_LONGEST = 1000
+_FRAMES = 120
+_FOLLOWING = 6
+_PYTHON = re.compile(r"(?:  \+ |    \| )?(?:Exception Group )?Traceback \(most recent call last\):\s*\Z")
+_FRAME = re.compile(r'\s+File "([^"\n]{1,500})", line (\d{1,7})')
+_RAISED = re.compile(r"([A-Za-z_][A-Za-z0-9_.]{0,200})(?:: ?(.*))?\Z", re.DOTALL)
+_SYNTAX = re.compile(r"((?:Syntax|Indentation|Tab)Error): (.*)")
+_GROUP = re.compile(r"\s*[|+] ")
+_NODE = re.compile(
+    r"(?:Uncaught )?([A-Z][A-Za-z0-9_]{0,60}(?:Error|Exception)|Error)(?: \[([A-Z_0-9]{1,60})\])?(?:: (.*))?\Z"
+)
+_PLACE = re.compile(r"\s+at (?:.{0,300}? \()?(?:file://)?((?:node:)?[^\s():]{1,300}):(\d{1,7}):\d{1,7}\)?(?: \{)?\Z")
+_NODE_CODE = re.compile(r"\s+code: '([A-Z_0-9]{1,60})'")
+_MARK = re.compile(r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z+0-9:-]{1,8} \[\d{1,9}\] )?(FATAL|PANIC|ERROR):  ")
+
+
+def first_error(text: str) -> dict[str, Any] | None:
+    """Return {language, type, message, file, line, line_text, following} of the first error that the log tells of.
+
+    `file` and `line` are those of the innermost frame, `line_text` is the line that names the error, and `following`
+    are the lines right after it, in which some libraries say the rest.
+    """
+    lines = [line[:_LONGEST].rstrip("\r") for line in text.split("\n", _MOST_LINES)[:_MOST_LINES]]
+    group: dict[str, Any] | None = None  # which tells only that something inside it went wrong
+    for number, line in enumerate(lines):
+        if line.endswith("(most recent call last):") and _PYTHON.match(line):
+            found = _python(lines, number + 1)
+        elif line.startswith('  File "'):  # a script that can't be read at all has no traceback
+            found = _unreadable(lines, number)
+        elif "rror" in line or "xception" in line:
+            found = _node(lines, number)
+        else:
+            continue
+        if found and not found["type"].endswith("ExceptionGroup"):
+            return found
+        group = group or found
+    return group
+
+
+def marked_lines(text: str, most: int = 12) -> list[str]:
+    """Return the first lines that a PostgreSQL server marks as failures, each once."""
+    found = (line[:_LONGEST] for line in text.split("\n", _MOST_LINES)[:_MOST_LINES] if _MARK.match(line))
+    return list(dict.fromkeys(found))[:most]
+
+
+def _python(lines: list[str], start: int) -> dict[str, Any] | None:
+    """Read frames until the line that names the exception: the first one that is not indented."""
+    place = ("", 0)
+    for number in range(start, min(start + 2 * _FRAMES, len(lines))):
+        line = _GROUP.sub("", lines[number], count=1) if lines[number].lstrip()[:1] in ("|", "+") else lines[number]
+        frame = _FRAME.match(line)
+        if frame:
+            place = (frame.group(1), int(frame.group(2)))
+        elif line and not line[0].isspace():
+            raised = _RAISED.match(line)
+            return {"language": "python", **_error(raised, place, lines, number)} if raised else None
+    return None
+
+
+def _unreadable(lines: list[str], start: int) -> dict[str, Any] | None:
+    place = _FRAME.match(lines[start])
+    for number in range(start + 1, min(start + 5, len(lines))):
+        raised = _SYNTAX.match(lines[number])
+        if place and raised:
+            found = _error(raised, (place.group(1), int(place.group(2))), lines, number)
+            return {"language": "python", **found}
+    return None
+
+
+def _node(lines: list[str], number: int) -> dict[str, Any] | None:
+    """Read an error with its stack: the name on one line, places below."""
+    named = _NODE.match(lines[number])
+    if not named:
+        return None
+    below = lines[number + 1 : number + 12]
+    place = next((found for found in map(_PLACE.match, below) if found), None)
+    if place is None:
+        return None
+    code = named.group(2) or next((found.group(1) for found in map(_NODE_CODE.match, below) if found), "")
+    found = _error(named, (place.group(1), int(place.group(2))), lines, number)
+    return {"language": "node", **found, "code": code}
+
+
+def _error(named: re.Match[str], place: tuple[str, int], lines: list[str], number: int) -> dict[str, Any]:
+    """Put the fields together; the last group of `named` is the message."""
+    following = [each for each in lines[number + 1 : number + 1 + _FOLLOWING] if each.strip()]
+    return {
+        "type": named.group(1),
+        "message": (named.group(named.re.groups) or "").strip(),
+        "file": place[0],
+        "line": place[1],
+        "line_text": lines[number].strip(),
+        "following": following,
+        "code": "",
+    }

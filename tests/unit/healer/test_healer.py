@@ -1,0 +1,373 @@
+"""The healer's loop: it heals what may be healed, proves it, stays on its leash, and does what it said it would do."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from healing_world import DECLARED, DETAILS, STATEMENTS, FakeWorld, Fault, cause_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.healing.healer import Healer, PlanBrokenError, new_id
+from infra.healing.model import Act, Failure, Match, Outcome, Proof, Situation, Verb, Verdict
+from infra.healing.playbook import REMEDIES
+from infra.healing.policy import Budget, Spent, choose
+from infra.healing.ports import Done
+
+if TYPE_CHECKING:
+    from infra.healing.incident import Incident
+
+HEALABLE = sorted(set(REMEDIES) - {"lock-file"})
+
+
+def heal(world: FakeWorld, failure: Failure | None = None, *, recorded: bool = False, **options: Any) -> Incident:
+    healer = Healer("test", world, remedies=REMEDIES, incident="20261124T180000Z-test", **options)
+    return healer.run(failure, recorded=recorded)
+
+
+def names(world: FakeWorld) -> list[str]:
+    return [name for name, _ in world.calls]
+
+
+def test_a_stack_without_a_fault_is_proved_and_called_healthy() -> None:
+    world = FakeWorld([])
+    incident = heal(world)
+    assert incident.ending == "healthy"
+    assert incident.statements == STATEMENTS
+    assert names(world) == ["identify", "look", "diagnose", "verify"]
+
+
+def test_a_fault_is_mended_looked_for_again_and_proved_before_it_is_called_healed() -> None:
+    world = FakeWorld([Fault("SERVICE_STOPPED")])
+    incident = heal(world)
+    assert incident.ending == "healed"
+    (attempt,) = incident.attempts
+    assert attempt.healed
+    assert [each.act.verb for each in attempt.outcomes] == [Verb.CONVERGE]
+    after = names(world)[names(world).index("perform") :]
+    assert [each for each in after if each != "record"] == ["perform", "look", "diagnose", "verify"]
+
+
+def test_a_chain_is_taken_one_cause_at_a_time_and_goes_on_where_the_deployment_stopped() -> None:
+    chain = [Fault("REGISTRY_SILENT", remedy="wait", seen_by="resume"), Fault("DIRECTORY_OWNER", seen_by="resume")]
+    world = FakeWorld([*chain, Fault("PROXY_STALE", remedy="reload", seen_by="proof")])
+    incident = heal(world, Failure("build", "STEP_REGISTRY_SILENT", phase="build"))
+    assert incident.ending == "healed"
+    assert [each.match.cause.code for each in incident.attempts if each.match] == [
+        *("REGISTRY_SILENT", "DIRECTORY_OWNER", "PROXY_STALE"),
+    ]
+    assert all(each.healed for each in incident.attempts)
+
+
+def test_a_remedy_without_a_run_of_its_own_is_followed_by_one_where_the_deployment_had_failed() -> None:
+    world = FakeWorld([Fault("CERTIFICATE_EXPIRED", remedy="certificate", seen_by="resume")])
+    incident = heal(world, Failure("proxy", "STEP_CERTIFICATE_EXPIRED", phase="proxy"))
+    assert incident.ending == "healed"
+    assert names(world).index("resume") > names(world).index("perform")
+
+
+def test_what_a_person_has_to_do_starts_no_act_and_is_handed_over_with_its_cause() -> None:
+    world = FakeWorld([Fault("SECRET_MISSING", Verdict.ESCALATE, remedy=""), Fault("SERVICE_STOPPED")])
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert [each.cause.code for each in incident.remaining] == ["SECRET_MISSING", "SERVICE_STOPPED"]
+    assert not world.acts
+    assert "verify" not in names(world)
+
+
+def test_a_symptom_is_never_taken_for_the_root() -> None:
+    world = FakeWorld([Fault("DEPENDENCY_UNHEALTHY", Verdict.ESCALATE, symptom=True), Fault("SERVICE_STOPPED")])
+    world.faults[0].cured_by, world.faults[0].applied = 1, 0
+    incident = heal(world)
+    assert incident.attempts[0].match is not None
+    assert incident.attempts[0].match.cause.code == "SERVICE_STOPPED"
+
+
+def test_a_cause_that_is_there_again_after_acts_that_claimed_success_opens_the_breaker() -> None:
+    world = FakeWorld([Fault("SERVICE_OUT_OF_MEMORY", remedy="restart", cured_by=0)])
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert "is there again" in incident.attempts[-1].refusal
+    assert len([each for each in incident.attempts if each.outcomes]) == 1
+    assert not any(each.healed for each in incident.attempts)
+
+
+def test_acts_that_fail_are_tried_three_times_a_cause() -> None:
+    world = FakeWorld([Fault("HOST_SILENT", cured_by=0, claims=False)])
+    incident = heal(world)
+    assert incident.ending == "exhausted"
+    assert "tried 3 times" in incident.attempts[-1].refusal
+    assert len(world.acts) == 3
+
+
+def test_what_the_host_refuses_is_not_tried_again() -> None:
+    world = FakeWorld([Fault("PORT_TAKEN_BY_OURS", Verdict.GUARD, remedy="own-container", refused="not our label")])
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert "the host refused: not our label" in incident.attempts[-1].refusal
+    assert len(world.acts) == 1, "the act after the refused one is not performed"
+
+
+def test_a_run_does_six_acts_at_most() -> None:
+    world = FakeWorld([Fault(f"SERVICE_{number}", remedy="restart") for number in range(5)])
+    incident = heal(world)
+    assert incident.ending == "exhausted"
+    assert len(world.acts) == 6
+    assert "a run may do 6" in incident.attempts[-1].refusal
+
+
+def test_a_run_takes_ten_minutes_at_most() -> None:
+    world = FakeWorld([Fault("A"), Fault("B"), Fault("C")], seconds_an_act=400.0)
+    incident = heal(world)
+    assert incident.ending == "exhausted"
+    assert len(world.acts) == 2
+    assert "a run may take 600" in incident.attempts[-1].refusal
+
+
+def test_a_guard_that_does_not_hold_is_told_and_nothing_is_done() -> None:
+    fault = Fault("PORT_TAKEN_BY_OURS", Verdict.GUARD, remedy="restart", subject="stranger")
+    incident = heal(FakeWorld([fault]))
+    assert incident.ending == "escalated"
+    assert "precondition" in incident.attempts[0].refusal
+    assert not incident.attempts[0].plan
+
+
+def test_a_cause_that_is_not_sure_enough_is_told_and_nothing_is_done() -> None:
+    incident = heal(FakeWorld([Fault("SERVICE_HUNG", remedy="restart", confidence=0.5)]))
+    assert incident.ending == "escalated"
+    assert "not sure enough" in incident.attempts[0].refusal
+
+
+def test_a_remedy_that_the_playbook_does_not_have_is_an_escalation() -> None:
+    incident = heal(FakeWorld([Fault("SERVICE_HUNG", remedy="delete-volume")]))
+    assert incident.ending == "escalated"
+    assert "no remedy" in incident.attempts[0].refusal
+
+
+def test_a_stranger_at_the_address_gets_no_act() -> None:
+    world = FakeWorld([Fault("SERVICE_STOPPED")], stranger_after=0)
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert incident.remaining[0].cause.code == "HOST_MISMATCH"
+    assert not world.acts
+
+
+def test_a_stranger_that_appears_between_two_acts_gets_no_second_one() -> None:
+    world = FakeWorld([Fault("SERVICE_HUNG", remedy="restart")])
+    first_act = 1 + names_until_first_act(world)
+    world = FakeWorld([Fault("SERVICE_HUNG", remedy="restart")], stranger_after=first_act)
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert [each.verb for each in world.acts] == [Verb.RESTART_SERVICE]
+
+
+def names_until_first_act(world: FakeWorld) -> int:
+    heal(world)
+    return names(world).index("perform")
+
+
+def test_a_recorded_failure_is_seen_again_before_a_person_is_asked_about_it() -> None:
+    """The person may have mended it meanwhile: then there is nothing to ask."""
+    old = Failure("build", "STEP_BUILD_FILE_MISSING", phase="build", at="2026-11-24T09:00:00.000Z")
+    world = FakeWorld([])
+    incident = heal(world, old, recorded=True)
+    assert incident.ending == "healed"
+    assert names(world).count("resume") == 1
+    assert incident.began == old.at
+
+
+def test_a_recorded_failure_that_still_stands_is_handed_over_after_one_run() -> None:
+    old = Failure("build", "STEP_BUILD_FILE_MISSING", phase="build")
+    world = FakeWorld([Fault("BUILD_FILE_MISSING", Verdict.ESCALATE, remedy="", seen_by="resume")])
+    incident = heal(world, old, recorded=True)
+    assert incident.ending == "escalated"
+    assert names(world).count("resume") == 1
+
+
+def test_a_patch_is_not_offered_for_a_failure_that_is_over() -> None:
+    old = Failure("build", "STEP_LOCK_FILE_MISSING", phase="build")
+    lock = Fault("LOCK_FILE_MISSING", Verdict.GUARD, remedy="lock-file", seen_by="resume")
+    world = FakeWorld([lock])
+    seen, diagnose = [lock], world.diagnose
+    world.diagnose = lambda situation: diagnose(situation) if situation.failure else []  # type: ignore[method-assign]
+    world.resume = lambda: seen.clear() or world.faults.clear()  # type: ignore[method-assign] - it was mended meanwhile
+    incident = heal(world, old, recorded=True)
+    assert incident.ending == "healed"
+    assert not world.acts
+
+
+def test_an_offer_ends_the_run_without_a_second_deployment_that_could_only_fail_again() -> None:
+    world = FakeWorld([Fault("LOCK_FILE_MISSING", Verdict.GUARD, remedy="lock-file", seen_by="resume")])
+    incident = heal(world, Failure("build", "STEP_LOCK_FILE_MISSING", phase="build"))
+    assert incident.ending == "escalated"
+    assert [each.verb for each in world.acts] == [Verb.OFFER_PATCH]
+    assert "resume" not in names(world)
+    assert not incident.attempts[0].healed
+
+
+def test_something_wrong_without_a_name_is_an_escalation_and_not_an_endless_loop() -> None:
+    world = FakeWorld([])
+    world.diagnose = lambda _situation: []  # type: ignore[method-assign] - a diagnosis that breaks its promise
+    incident = heal(world, Failure("build", "ODD"))
+    assert incident.ending == "escalated"
+
+
+def test_an_act_other_than_the_planned_one_ends_the_run_as_a_defect() -> None:
+    world = FakeWorld([Fault("SERVICE_STOPPED")])
+    stray = Act(Verb.POWER_ON, "7", "", "")
+    world.perform = lambda _act: Done(Outcome(stray, succeeded=True))  # type: ignore[method-assign] - hands gone wrong
+    with pytest.raises(PlanBrokenError, match="Planned: converge stack; performed: power-on 7"):
+        heal(world)
+
+
+def test_what_is_done_is_said_before_it_is_done() -> None:
+    world = FakeWorld([Fault("SERVICE_STOPPED")])
+    heal(world)
+    told = "\n".join(world.said)
+    for words in ("found: SERVICE_STOPPED:web (90% sure)", "web is broken", "| log: SERVICE_STOPPED said so"):
+        assert words in told
+    assert told.index("plan: converge stack") < told.index("acting: converge stack")
+    assert "undo: " in told
+
+
+def test_control_characters_of_a_log_reach_no_terminal() -> None:
+    world = FakeWorld([Fault("SERVICE_STOPPED", subject="web\x1b]0;owned\x07")])
+    heal(world)
+    assert not any("\x1b" in line for line in world.said)
+
+
+def test_ids_of_incidents_sort_by_time() -> None:
+    world = FakeWorld([])
+    first, world.seconds = new_id(world.now()), 60.0
+    assert first < new_id(world.now())
+
+
+# ---- laws, over many worlds
+
+FAULTS = st.builds(
+    Fault,
+    code=st.sampled_from(["SERVICE_STOPPED", "DISK_FULL", "PROXY_STALE", "DNS_UNMANAGED", "LOCK_FILE_MISSING"]),
+    verdict=st.sampled_from([Verdict.HEAL, Verdict.HEAL, Verdict.GUARD, Verdict.ESCALATE]),
+    remedy=st.sampled_from([*sorted(REMEDIES), "none"]),
+    subject=st.sampled_from(["web", "stranger"]),
+    seen_by=st.sampled_from(["evidence", "resume", "proof"]),
+    cured_by=st.integers(0, 3),
+    claims=st.booleans(),
+    refused=st.sampled_from(["", "", "", "not ours"]),
+    confidence=st.sampled_from([0.4, 0.6, 0.99]),
+    symptom=st.booleans(),
+)
+WORLDS = st.builds(
+    FakeWorld,
+    faults=st.lists(FAULTS, max_size=5, unique_by=lambda each: each.code),
+    seconds_an_act=st.sampled_from([1.0, 30.0, 250.0]),
+    stop_after=st.sampled_from([-1, -1, *range(30)]),
+    stranger_after=st.sampled_from([-1, -1, -1, *range(30)]),
+)
+
+
+def failure_of(world: FakeWorld) -> Failure | None:
+    return world._deploy()
+
+
+@given(WORLDS)
+@settings(max_examples=1000, deadline=None)
+def test_in_every_world_the_acts_are_those_of_the_dry_run(world: FakeWorld) -> None:
+    """From the situation of each attempt a dry run plans what the real run then performed: 1,000 of 1,000."""
+    incident = heal(world, failure_of(world))
+    spent = Spent()
+    for attempt in incident.attempts:
+        if attempt.match is None:
+            continue
+        situation = Situation(DECLARED, attempt.failure)
+        told = choose(
+            situation, [attempt.match, *attempt.others], spent, remedies=REMEDIES, budget=Budget(seconds=10**6)
+        )
+        if attempt.plan:
+            assert told.plan == attempt.plan
+        performed = tuple(each.act for each in attempt.outcomes)
+        assert performed == attempt.plan[: len(performed)]
+        if attempt.healed and all(each.succeeded for each in attempt.outcomes):
+            assert performed == attempt.plan
+        if attempt.outcomes or attempt.plan:
+            spent = spent.after(attempt.match, attempt.outcomes)
+    if incident.ending != "stopped":  # an act that a stop came after is in the world, and in the record
+        assert world.acts == [each.act for attempt in incident.attempts for each in attempt.outcomes]
+    plans = [each["arguments"]["acts"] for each in world.records if each["verb"] == "plan"]
+    assert plans == [[each.text for each in attempt.plan] for attempt in incident.attempts if attempt.plan]
+
+
+@given(WORLDS)
+@settings(max_examples=400, deadline=None)
+def test_in_every_world_the_first_plan_is_the_dry_runs(world: FakeWorld) -> None:
+    twin = FakeWorld([replace(each) for each in world.faults], world.seconds_an_act)
+    dry = heal(twin, failure_of(twin), dry_run=True)
+    real = FakeWorld([replace(each) for each in world.faults], world.seconds_an_act)
+    done = heal(real, failure_of(real))
+    if dry.ending == "planned":
+        first = done.attempts[0]
+        assert dry.attempts[0].plan == first.plan
+        assert tuple(each.act for each in first.outcomes) == first.plan[: len(first.outcomes)]
+    changing = {"perform", "resume", "verify", "record"}
+    assert not changing & set(names(twin)), "a dry run changes nothing, and proves nothing by changing it"
+
+
+@given(WORLDS)
+@settings(max_examples=600, deadline=None)
+def test_in_every_world_the_healer_stays_on_its_leash(world: FakeWorld) -> None:
+    incident = heal(world, failure_of(world))
+    budget = Budget()
+    acted = [each for each in incident.attempts if each.outcomes]
+    assert len(world.acts) <= budget.acts
+    tries: dict[str, int] = {}
+    for each in acted:
+        assert each.match is not None
+        tries[each.match.cause.code] = tries.get(each.match.cause.code, 0) + 1
+        assert each.match.cause.verdict is not Verdict.ESCALATE
+        assert each.match.confidence > 0.5
+    assert all(number <= budget.tries for number in tries.values())
+    for before, after in itertools.pairwise(acted):
+        assert before.match is not None
+        assert after.match is not None
+        same = before.match.fingerprint == after.match.fingerprint
+        assert not (same and all(each.succeeded for each in before.outcomes) and before.outcomes)
+    longest = budget.seconds + (budget.acts + 1) * (world.seconds_an_act + 30)
+    assert world.seconds <= longest
+
+
+@given(WORLDS)
+@settings(max_examples=600, deadline=None)
+def test_in_every_world_nothing_is_called_healed_that_is_not(world: FakeWorld) -> None:
+    incident = heal(world, failure_of(world))
+    if incident.ending in {"healed", "healthy"}:
+        assert not world._wrong()
+        assert incident.statements == STATEMENTS
+        assert not incident.failed_statements
+        assert names(world)[-1] == "verify"
+    elif incident.ending == "escalated":
+        assert incident.remaining
+
+
+@given(WORLDS)
+@settings(max_examples=600, deadline=None)
+def test_in_every_world_no_act_follows_a_stop_or_goes_to_a_stranger(world: FakeWorld) -> None:
+    incident = heal(world, failure_of(world))
+    for position, (name, _) in enumerate(world.calls):
+        if name not in {"perform", "resume", "verify"}:
+            continue
+        assert not 0 <= world.stop_after <= position, "begun after the stop"
+        known = [subject for call, subject in world.calls[:position] if call == "identify"]
+        assert known, "begun before anybody was identified"
+        if name != "verify" and not world.calls[position][1].startswith("wait"):
+            assert known[-1] == ""
+    if incident.ending == "stopped":
+        assert world.stop_after >= 0
+
+
+def test_every_remedy_of_the_playbook_is_planned_by_the_same_words_twice() -> None:
+    for name, remedy in REMEDIES.items():
+        match = Match(cause_of(Fault("X", remedy=name)), 0.9, (Proof("a", "b"),), "web", DETAILS)
+        assert remedy.plan(Situation(DECLARED), match) == remedy.plan(Situation(DECLARED), match)
