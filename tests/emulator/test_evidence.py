@@ -97,7 +97,11 @@ FAULTS = {
         says="128 MiB",
     ),
     "a port that a process has": Fault(
-        "PORT_TAKEN", f"docker stop -t 1 {APP}; {SQUAT}; ! docker start {APP}", f"systemctl stop squat; {START}", "8002", "python3"
+        "PORT_TAKEN",
+        f"docker stop -t 1 {APP}; {SQUAT}; ! docker start {APP}",
+        f"systemctl stop squat; {START}",
+        "8002",
+        "python3",
     ),
     "a port that another project has": Fault(
         "PORT_TAKEN",

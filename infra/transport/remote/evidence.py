@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.evidence_containers import compose_section, containers_section, listeners_section
-from infra.transport.remote.evidence_database import database_section
+from infra.transport.remote.evidence_database import database_section, schema_section
 from infra.transport.remote.evidence_network import certificate_section, dns_section, http_section, proxy_section
 from infra.transport.remote.evidence_source import directories_section, env_section, git_section
 from infra.transport.remote.evidence_system import disk_section, kernel_section, memory_section, units_section
@@ -49,6 +49,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "listeners": listeners_section,
     "memory": memory_section,
     "proxy": proxy_section,
+    "schema": schema_section,
     "units": units_section,
 }
 

@@ -19,7 +19,7 @@ from infra.errors import AuthenticationError, UnreachableError
 from infra.healing.evidence import HOST_SECTIONS, collect, question
 from infra.redaction import PROCESS
 from infra.transport.remote import evidence as remote
-from infra.transport.remote.tracebacks import first_error, marked_lines
+from infra.transport.remote.tracebacks import errors_in, first_error, marked_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +128,17 @@ def test_what_a_library_says_below_its_error_is_kept() -> None:
         "secret_key",
         "  Field required [type=missing, input_value={'x': '1'}, input_type=dict]",
     ]
+
+
+def test_what_was_raised_because_of_it_is_kept_behind_it() -> None:
+    found = first_error(PYTHON)
+    assert found is not None
+    assert [(each["type"], each["message"]) for each in found["then"]] == [("RuntimeError", "cannot start")]
+
+
+def test_all_errors_of_a_log_are_told_in_their_order() -> None:
+    found = errors_in(f"{PYTHON}x\n{NODE_OWN}y\n{GROUP}")
+    assert [each["type"] for each in found] == ["ModuleNotFoundError", "TypeError", "AttributeError"]
 
 
 def test_nodes_code_is_a_field() -> None:
