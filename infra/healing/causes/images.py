@@ -41,7 +41,7 @@ def _base_image_missing(situation: Situation) -> Iterator[Seen]:
 
 
 def _registry_silent(situation: Situation) -> Iterator[Seen]:
-    lines = bare_lines(situation, "IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED")
+    lines = bare_lines(situation, "IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED", "PACKAGES_FAILED")
     found = first_line(_SILENT, lines)
     if found and not first_line(_NO_IMAGE, lines):
         host = _HOST.match(found.string)

@@ -120,7 +120,7 @@ def _described(inspected: dict[str, Any]) -> dict[str, Any]:
 
 
 def _probed(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"at": entry.get("End", ""), "exit": entry.get("ExitCode"), "output": str(entry.get("Output", ""))[:600]}
+    return {"at": entry.get("End", ""), "exit": entry.get("ExitCode"), "output": str(entry.get("Output", ""))}
 
 
 def _oom_kills(pid: int) -> int:

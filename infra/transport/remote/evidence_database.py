@@ -67,7 +67,7 @@ def _server(role: dict[str, Any], containers: dict[str, Any]) -> dict[str, Any]:
         return {**fact, "answers": False, "error": "no running container"}
     looked = _ask(role, container["id"], _LOOK)
     if looked.exit_status != 0:
-        return {**fact, "answers": False, "error": looked.stderr.strip()[-600:]}
+        return {**fact, "answers": False, "error": looked.stderr.strip()}
     seen = json.loads(looked.stdout)
     asked = _ask(role, container["id"], _REVISION) if seen["has_revision"] else Finished(0, "", "")
     revision = asked.stdout.strip() if asked.exit_status == 0 else None  # unknown, as under an exclusive lock
@@ -78,7 +78,7 @@ def _told(container: str, argv: list[str]) -> dict[str, Any]:
     if not argv:
         return {"exit_status": -1, "stdout": "", "stderr": ""}
     done = run(["docker", "exec", container, *argv], timeout_s=PATIENCE_S)
-    return {"exit_status": done.exit_status, "stdout": done.stdout[-600:], "stderr": done.stderr[-1200:]}
+    return {"exit_status": done.exit_status, "stdout": done.stdout, "stderr": done.stderr}
 
 
 def _ask(role: dict[str, Any], container: str, script: str) -> Finished:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["check_answer", "log_facts", "seconds_of"]
+__all__ = ["check_answer", "held_values", "log_facts", "seconds_of"]
 
 import calendar
 import http.client
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from infra.transport.remote.engine import EngineRefusal
+from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.tracebacks import errors_in, marked_lines
 
-if TYPE_CHECKING:
-    from infra.transport.remote.engine import Engine
-
 _BYTES = 512 * 1024
-_SHOWN_LINES, _SHOWN_CHARACTERS = 30, 400
+_SHOWN_LINES = 30
 _RECENT_LINES, _RECENT = "400", 3
 _EARLIER_S = 10
 _PATIENCE_S = 2.0
@@ -45,7 +42,7 @@ def log_facts(engine: Engine, inspected: dict[str, Any]) -> dict[str, Any]:
         "first_error": next(iter(_errors(begun, 1)), None),
         "recent": _errors(tail, 40)[-_RECENT:],
         "marks": marked_lines(_text(begun)),
-        "log": [line[:_SHOWN_CHARACTERS] for _, line in tail[-_SHOWN_LINES:]],
+        "log": [line for _, line in tail[-_SHOWN_LINES:]],
     }
 
 
@@ -61,6 +58,17 @@ def check_answer(described: dict[str, Any]) -> dict[str, Any]:
     inside, path = found.group(1) or "80", found.group(2) or "/"
     ports = [way["port"] for way in described["published"] if way["inside"] == inside]
     return {"inside": inside, "path": path, "published": bool(ports), "status": _status(ports[0], path) if ports else 0}
+
+
+def held_values(probe: dict[str, Any]) -> list[str]:
+    """Return the values that the project's containers hold of the named secrets, to be masked; they stay here."""
+    try:
+        found = Engine(timeout_s=_PATIENCE_S).containers(probe["project"])
+    except EngineRefusal:
+        return []
+    wanted = set(probe["secrets"])
+    pairs = [entry.partition("=")[::2] for each in found for entry in each["Config"].get("Env") or []]
+    return [value for name, value in pairs if name in wanted]
 
 
 def seconds_of(stamp: str) -> float:

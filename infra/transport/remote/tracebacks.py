@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_LINES = 20_000
-_LONGEST = 1000
+_LONGEST = 20_000
 _FRAMES = 120
 _FOLLOWING = 6
 _MOST_CHAINED, _CHAIN_WITHIN = 4, 14

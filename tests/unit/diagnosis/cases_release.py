@@ -350,6 +350,19 @@ CASES = (
     ),
     Case(
         "REGISTRY_SILENT",
+        "Debian's archive",
+        situation(
+            failure(
+                "PACKAGES_FAILED",
+                "E: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'deb.debian.org'",
+                phase="baseline",
+            )
+        ),
+        situation(failure("PACKAGES_FAILED", "E: Unable to locate package docker-compose-plugin", phase="baseline")),
+        "deb.debian.org",
+    ),
+    Case(
+        "REGISTRY_SILENT",
         "npm's registry",
         situation(
             failure(BUILD, "#9 61.2 npm error code ETIMEDOUT\n#9 61.2 npm error network request failed", phase="build")

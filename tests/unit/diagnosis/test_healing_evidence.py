@@ -198,11 +198,18 @@ def test_secrets_and_what_a_terminal_obeys_do_not_leave_the_host(
     assert found["containers"]["services"]["app"]["log"] == ["pw=[secret]", "postgresql://[secret]@db/x", "visible"]
 
 
+def test_what_containers_were_started_with_is_masked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "held_values", lambda _: ["the-value-of-before"])
+    monkeypatch.setattr(remote, "SECTIONS", {"memory": lambda _: {"log": ["key the-value-of-before"]}})
+    found = remote.evidence_fact(_probe(tmp_path))
+    assert found["memory"]["log"] == ["key [secret]"]
+
+
 def test_a_secret_at_the_edge_of_a_long_line_is_masked_before_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = "x" * 1993 + "hunter2hunter2" + "y" * 4000
-    monkeypatch.setattr(remote, "SECTIONS", {"memory": lambda _: {"log": [line]}})
+    lines = {"text": "x" * 1993 + "hunter2hunter2" + "y" * 4000, "log": ["x" * 394 + "hunter2hunter2" + "y" * 4000]}
+    monkeypatch.setattr(remote, "SECTIONS", {"memory": lambda _: lines})
     text = json.dumps(remote.evidence_fact(_probe(tmp_path)))
     assert "hunter" not in text
     assert len(text) < 3000
