@@ -8,7 +8,18 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from infra.healing.matching import Seen, cause, find_drift, lines_of, proof, section, services, text, the_error, words
+from infra.healing.matching import (
+    Seen,
+    cause,
+    errors_of,
+    find_drift,
+    lines_of,
+    proof,
+    section,
+    services,
+    text,
+    words,
+)
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -20,22 +31,24 @@ _ENV_FILE = re.compile(
     r"(/\S{1,400}?)(?:: (changed|removed|added) ([A-Za-z_][A-Za-z0-9_]{0,127})| is missing| has | belongs )"
 )
 _SETTINGS_ERROR = re.compile(r'error parsing value for field "([a-z_0-9]{1,80})"')
-FIELD = re.compile(r"([a-z][a-z0-9_]{0,80})\Z")
+FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,80})\Z")
 _UNFIT = re.compile(r"\s+((?:String|Input|Value|List) (?:should|error)\b[^\[]{0,160})")
 
 
 def errors_told(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the first error of each service that is ill, and that of the failed step."""
+    """Yield the errors of each service that is ill, and those of the failed step."""
     for name, each in services(situation).items():
         if each.get("state") != "running" or each.get("health") != "healthy":
-            yield name, the_error(situation, name)
+            yield from ((name, error) for error in errors_of(situation, name))
     if situation.failure is not None:
-        yield situation.failure.phase or "step", the_error(situation)
+        yield from ((situation.failure.phase or "step", error) for error in errors_of(situation))
 
 
 def altered(situation: Situation) -> list[str]:
     """Return what is not as it was rendered about the env file, in words; empty where nothing is known to be."""
     env, git = section(situation, "env"), section(situation, "git")
+    if git.get("is_checkout") is False:  # then it is missing for another reason
+        return []
     found = [each for each in find_drift(situation, _ENV_FILE) if each.get("type") == "EnvFile"]
     wrong = [text(each.get("what")) for each in found]
     declared = set(situation.declared.secret_sources) | set(situation.declared.env_names)
