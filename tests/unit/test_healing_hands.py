@@ -19,9 +19,9 @@ from infra.healing.hands import ARGUMENTS, UNITS, Hands, Seen
 from infra.healing.model import Act, Declared, Outcome, Verb
 from infra.transport.remote import remedies
 from infra.transport.remote.engine import Engine
-from infra.transport.remote.verbs import ACTS
 from infra.transport.remote.processes import Finished
 from infra.transport.remote.report import Redactor, Reporter
+from infra.transport.remote.verbs import ACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -358,7 +358,7 @@ def test_on_the_host_too_nothing_but_listed_operations_comes_of_any_act(
         patch.setattr(remedies, "CERTIFICATES", "/nowhere")
         for request in world.wire.sent:
             (only,) = request["acts"]
-            ACTS[only["do"]](only, Reporter(lambda _event: None, Redactor([])))
+            act(only, Reporter(lambda _event: None, Redactor([])))
 
     for asked in FakeEngine.asked:
         assert any(re.fullmatch(each, asked) for each in ENGINE_CALLS), asked
