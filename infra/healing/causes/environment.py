@@ -31,6 +31,7 @@ _ENV_FILE = re.compile(
     r"(/\S{1,400}?)(?:: (changed|removed|added) ([A-Za-z_][A-Za-z0-9_]{0,127})| is missing| has | belongs )"
 )
 _SETTINGS_ERROR = re.compile(r'error parsing value for field "([a-z_0-9]{1,80})"')
+_VALIDATION = re.compile(r"\d{1,4} validation errors? for \w{0,60}(?:Settings|Config)\b")
 FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,80})\Z")
 _UNFIT = re.compile(r"\s+((?:String|Input|Value|List) (?:should|error)\b[^\[]{0,160})")
 
@@ -74,17 +75,12 @@ def _env_file_altered(situation: Situation) -> Iterator[Seen]:
 def _env_setting_bad(situation: Situation) -> Iterator[Seen]:
     for service, error in errors_told(situation):
         kind, message = text(error.get("type")), text(error.get("message"))
-        following = lines_of(error.get("following"))
         settings = _SETTINGS_ERROR.match(message) if kind.endswith("SettingsError") else None
         if settings:
-            name = settings[1].upper()
-            yield Seen(
-                name, proof(service, f"{kind}: error parsing value for field {settings[1]}"), 0.85, {"service": service}
-            )
-        elif kind.endswith("ValidationError") and re.match(
-            r"\d+ validation errors? for \w*(?:Settings|Config)\b", message
-        ):
-            for field, why in pairwise(following):
+            line = f"{kind}: error parsing value for field {settings[1]}"
+            yield Seen(settings[1].upper(), proof(service, line), 0.85, {"service": service})
+        elif kind.endswith("ValidationError") and _VALIDATION.match(message):
+            for field, why in pairwise(lines_of(error.get("following"))):
                 unfit = _UNFIT.match(why)
                 if FIELD.match(field) and unfit:
                     yield Seen(field.upper(), proof(service, f"{field}: {unfit[1]}"), 0.85, {"service": service})
