@@ -4,7 +4,9 @@ from __future__ import annotations
 
 __all__ = ["StackSight"]
 
+import json
 import os
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from infra.transport.worker import Worker
 
 PROJECT, ORGANIZATION = "greenroom", "organization"
+LONGEST_RUN_S = 3600.0
+"""How long the lock of another machine's run is believed."""
 PATIENCE_S = 0.1
 """Any patience at all has a host asked anew that did not answer a moment ago."""
 
@@ -64,9 +68,9 @@ class StackSight:
     def look(self, span_s: float) -> Look:
         """Look once; while an engine's run holds the stack's lock, only that is seen."""
         at, wall = self.clock(), datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        held = sorted(each.name for each in self._locks.glob("*.json")) if self._locks.is_dir() else []
-        if held:
-            return Look(at, wall, busy=f"lock {held[0]}")
+        holder = next(filter(None, map(_holder, sorted(self._locks.glob("*.json")))), "")
+        if holder:
+            return Look(at, wall, busy=f"a deployment runs ({holder})")
         known = self._known()
         if known.place is None:
             return Look(at, wall, busy="the stack is not deployed")
@@ -96,6 +100,20 @@ class StackSight:
         services = tuple(sorted(found["compose-stack"].outputs.get("services") or ()))
         place = _place(self._session, found, driver.outputs())
         return _State(changed, services, place, endpoint_of_stack(self._session))
+
+
+def _holder(lock: Path) -> str:
+    """Name the run that holds a lock of the engine; empty where that run is gone, so that its lock means nothing."""
+    try:
+        content = json.loads(lock.read_text(encoding="utf-8"))
+        pid, host, age_s = int(content["pid"]), str(content["hostname"]), time.time() - lock.stat().st_mtime
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return lock.name
+    is_here = host == socket.gethostname()
+    runs = Path(f"/proc/{pid}").exists() if is_here else age_s < LONGEST_RUN_S
+    return f"process {pid} on {host}" if runs else ""
 
 
 def _place(session: Session, found: Mapping[str, Resource], outputs: Mapping[str, Any]) -> Place:

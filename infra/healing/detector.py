@@ -37,7 +37,7 @@ class Look:
     wall: str
     """RFC 3339 in UTC."""
     busy: str = ""
-    """Who deploys just now; nothing else was looked at then."""
+    """Why nothing counts just now, such as a deployment that runs; nothing else was looked at then."""
     unreachable: str = ""
     """Why the host did not answer."""
     offline: bool = False
@@ -219,7 +219,7 @@ def _disks(disks: Mapping[str, Mapping[str, float]]) -> Iterator[Sign]:
 
 def _spoken(state: str, look: Look) -> str:
     told = {
-        "busy": f"a deployment runs: {look.busy}; nothing counts until it is over",
+        "busy": f"{look.busy}; nothing counts until that is over",
         "offline": "this machine has no network; nothing counts until it has",
         "watching": "watching",
     }

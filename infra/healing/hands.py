@@ -49,7 +49,7 @@ ARGUMENTS: Mapping[Verb, frozenset[str]] = {
     Verb.RENEW_CERTIFICATE: frozenset(),
     Verb.PRUNE_IMAGES: frozenset(),
     Verb.POWER_ON: frozenset(),
-    Verb.OFFER_PATCH: frozenset({"dockerfile", "image", "evidence"}),
+    Verb.OFFER_PATCH: frozenset({"dockerfile", "evidence"}),
 }
 """The arguments that an act of each verb may have."""
 

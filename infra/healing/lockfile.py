@@ -90,14 +90,14 @@ class Patcher:
         if known:
             self._expect_ours(clone, known, lock)
             return self._told(clone, branch, known, before, "was there already")
-        image = act.arguments.get("image") or base_image(_text(clone, _dockerfile(place, act)))
+        image = base_image(_text(clone, _dockerfile(place, act)))
         if not image:
             raise _RefusalError(f"{_dockerfile(place, act)}: nobody can tell which image runs npm ci")
-        made = self._make(str(image), _package_files(clone, place, tracked))
+        made = self._make(image, _package_files(clone, place, tracked))
         content = checked_lock(made["text"], _text(clone, f"{place}/package.json"))
         hidden = self._unhide(clone, lock)
         clone.write(lock, content)
-        message = _message(act, lock=lock, image=str(image), npm=made["npm"], hidden=hidden, base=self.declared.commit)
+        message = _message(act, lock=lock, image=image, npm=made["npm"], hidden=hidden, base=self.declared.commit)
         commit = clone.commit(message, [lock, *sorted({each.file for each in hidden})])
         told = "; ".join(f"{each.file}:{each.line}: {each.what} {each.pattern}" for each in hidden)
         return self._told(clone, branch, commit, f"{before}{f'; {told}' if told else ''}", f"by npm {made['npm']}")

@@ -117,7 +117,7 @@ def _certificate(situation: Situation, match: Match) -> tuple[Act, ...]:
 
 def _lock_file(situation: Situation, match: Match) -> tuple[Act, ...]:
     directory = str(match.details["directory"])
-    arguments = {name: str(match.details[name]) for name in ("dockerfile", "image") if match.details.get(name)}
+    arguments = {"dockerfile": str(match.details["dockerfile"])} if match.details.get("dockerfile") else {}
     if line := _printable(match.proof[0].line if match.proof else ""):
         arguments["evidence"] = line
     undo = "git push --delete the healing branch where it was pushed; the branch that is deployed stays as it is"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -16,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.cli.app import greenroom
+from infra.cli.session import Session
+from infra.cli.sight import StackSight
 from infra.cli.watch import ended_by_signals
 from infra.errors import GreenroomError
 from infra.healing.detector import Detector, Look, Sign, signs_of
@@ -114,7 +118,7 @@ def test_a_deployment_is_no_alarm_and_what_was_seen_before_it_no_longer_counts()
     detector = watcher()
     detector.observe(look(0.0, answers={"/health": 502}))
 
-    assert detector.observe(Look(1.0, WALL, busy="1 lock")).lines[0].startswith("a deployment runs")
+    assert detector.observe(Look(1.0, WALL, busy="a deployment runs")).lines[0].startswith("a deployment runs;")
     assert detector.observe(Look(2.0, WALL, busy="1 lock")).lines == ()
     assert detector.observe(look(3.0, answers={"/health": 502})).alarm is None
 
@@ -344,5 +348,31 @@ def test_the_unit_is_one_for_systemd(unit: str, tmp_path: Path) -> None:
     path.write_text(unit)
 
     done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    exposed = ["systemd-analyze", "security", "--offline=true", "--threshold=30", "--no-pager", str(path)]
+    judged = subprocess.run(exposed, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+    assert judged.returncode == 0, judged.stdout[-200:]
+
+
+# ---- the engine's lock
+
+
+def test_a_deployment_is_seen_by_its_lock_and_a_lock_without_its_process_means_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path))
+    sight = StackSight(Session("local", as_json=False, assume_yes=True), wait=lambda _seconds: False)
+    lock = tmp_path / ".pulumi" / "locks" / "organization" / "greenroom" / "local" / "1.json"
+    lock.parent.mkdir(parents=True)
+
+    def seen(**content: object) -> str:
+        lock.write_text(json.dumps(content))
+        return sight.look(0.0).busy
+
+    here = socket.gethostname()
+    assert seen(pid=os.getpid(), hostname=here).startswith("a deployment runs (process ")
+    assert seen(pid=2**22 + 1, hostname=here) == "the stack is not deployed"
+    assert seen(pid=1, hostname="elsewhere") == "a deployment runs (process 1 on elsewhere)"
+    os.utime(lock, (time.time() - 7200, time.time() - 7200))
+    assert sight.look(0.0).busy == "the stack is not deployed"

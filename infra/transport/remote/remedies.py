@@ -43,6 +43,7 @@ _PROXY = "caddy.service"
 _POLL_S = 0.2
 _GRACE_S = 10
 """How long a container may take to end by itself; Docker's own default."""
+_LONGEST_GRACE_S = 60
 _KILLED_WITHIN_S = 10.0
 _UNIT_WITHIN_S = 30.0
 _RENEWED_WITHIN_S = (10.0, 60.0)
@@ -160,7 +161,7 @@ def _end(engine: Engine, container: dict[str, Any], report: Reporter) -> None:
     with contextlib.suppress(EngineRefusal):
         # One that somebody stopped in its tracks can only end in order when it goes on.
         engine.call("POST", f"{path}/kill", {"signal": "SIGCONT"})
-    grace_s = int(container["Config"].get("StopTimeout") or _GRACE_S)
+    grace_s = min(int(container["Config"].get("StopTimeout") or _GRACE_S), _LONGEST_GRACE_S)
     try:
         engine.call("POST", f"{path}/stop", {"t": str(grace_s)}, timeout_s=grace_s + 15.0)
     except EngineRefusal as refusal:
