@@ -175,7 +175,7 @@ class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
 
 def _discard(name: str, container: dict[str, Any]) -> acts.Act:
     why = f"service {name} is not one of the project's"
-    argv = ["docker", "rm", "--force", "--volumes", container["id"]]
+    argv = ["docker", "rm", "--force", container["id"]]
     return acts.run(why, argv, say=f"remove container {container['container']}", code="CONTAINER_NOT_REMOVED")
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bed import CIDR, Lab
 from faultcase import load_cases
+from figures import document, summary, table
 from judge import Judge, Verdict
 from methods import BASELINES, Greenroom, Struck
 from witness import Record, Tracer, Witness, can_trace
@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 
     from faultcase import Case
     from methods import Method
-
-SCHEMA = "greenroom/faults/1"
-GOALS = {
-    "causes named right": (">=", 0.95),
-    "healable healed": (">=", 0.95),
-    "false greens": ("<=", 0),
-    "forbidden acts": ("<=", 0),
-    "harmful acts": ("<=", 0),
-    "detection median s": ("<=", 5.0),
-    "repair median s": ("<=", 45.0),
-    "lock file healed in s": ("<=", 60.0),
-}
-SEED_FIRST = "build-lock-file-missing"
 
 
 def say(text: str) -> None:
@@ -140,6 +127,9 @@ def run_all(lab: Lab, cases: Sequence[Case], methods: Sequence[Method]) -> tuple
         except Exception as error:  # noqa: BLE001 (one broken case must not hide the others)
             defects.append(f"{case.id} · {method.name}: {error}")
             say(f"{head}: THE LAB FAILED: {error}\n{traceback.format_exc()[-1500:]}")
+        except KeyboardInterrupt:
+            defects.append(f"interrupted at {case.id}: {len(rounds) - number + 1} of {len(rounds)} were not run")
+            break
         else:
             verdicts.append(verdict)
             say(f"{head}: {line_of(verdict)}")
@@ -180,64 +170,6 @@ def line_of(verdict: Verdict) -> str:
     return " · ".join(words)
 
 
-def league(verdicts: Sequence[Verdict], who: str) -> dict[str, Any]:
-    """Count what one method reached."""
-    mine = [each for each in verdicts if each.who == who]
-    healable = [each for each in mine if each.expected == "healed"]
-    named = [each for each in mine if each.cause_right is not None]
-    detections = [each.detection_s for each in mine if each.detection_s is not None]
-    repairs = [each.repair_s for each in healable if each.healed and each.repair_s is not None]
-    return {
-        "who": who,
-        "cases": len(mine),
-        "as expected": sum(each.became == each.expected for each in mine),
-        "good": sum(each.good for each in mine),
-        "healable": len(healable),
-        "healable healed": sum(each.healed for each in healable) / len(healable) if healable else None,
-        "causes asked for": len(named),
-        "causes named right": sum(bool(each.cause_right) for each in named) / len(named) if named else None,
-        "false greens": sum(each.false_green for each in mine),
-        "forbidden acts": sum(len(each.forbidden) for each in mine),
-        "harmful acts": sum(len(each.harm) for each in mine),
-        "detection median s": statistics.median(detections) if detections else None,
-        "repair median s": statistics.median(repairs) if repairs else None,
-        "lock file healed in s": next(
-            (each.repair_s for each in mine if each.case == SEED_FIRST and each.healed), None
-        ),
-        "traced": all(each.traced for each in mine),
-    }
-
-
-def missed(figures: dict[str, Any]) -> list[str]:
-    """Name the goals that were missed; one that nothing was measured for is none."""
-    found: list[str] = []
-    for name, (relation, goal) in GOALS.items():
-        value = figures[name]
-        if value is not None and not (value >= goal if relation == ">=" else value <= goal):
-            found.append(f"{name}: {value:.2f}, the goal is {relation} {goal}")
-    return found
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Set rows in columns."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def summary(figures: Sequence[dict[str, Any]]) -> str:
-    """Set the league table."""
-    keys = [key for key in figures[0] if key != "traced"]
-
-    def cell(value: Any) -> str:
-        if value is None:
-            return "-"
-        return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-    return table([keys, *([cell(each[key]) for key in keys] for each in figures)])
-
-
 def main() -> int:
     """Run the lab as the command line asks."""
     parser = argparse.ArgumentParser(prog="scripts/faults", description="The fault lab: real faults, and a judge.")
@@ -258,9 +190,7 @@ def main() -> int:
     methods: list[Method] = [] if given.only_baselines else [Greenroom()]
     methods += BASELINES if given.baselines or given.only_baselines else []
     if why := can_trace():
-        say(
-            f"commands are not traced: {why}; only the engine's events and the cloud's log are held against the never-list"
-        )
+        say(f"commands are not traced: {why}; the never-list is held against engine and cloud alone")
     with tempfile.TemporaryDirectory(prefix="greenroom-faults-") as scratch:
         lab = Lab(given.desk or Path(scratch) / "desk", cidr=given.cidr, say=say)
         began = time.monotonic()
@@ -273,23 +203,16 @@ def main() -> int:
         finally:
             if not given.desk:
                 lab.remove()
-    figures = [league(verdicts, method.name) for method in methods]
-    say(summary(figures))
-    failures = [*defects, *(missed(figures[0]) if not given.only_baselines else [])]
-    for each in failures:
+    found = [each.document() for each in verdicts]
+    figures = document(found, seconds=time.monotonic() - began, untraced=why, defects=defects)
+    if figures["league"]:
+        say(summary(figures["league"]))
+    for each in figures["missed"]:
         say(f"MISSED {each}")
-    document = {
-        "schema": SCHEMA,
-        "seconds": round(time.monotonic() - began, 1),
-        "traced": not why,
-        "league": figures,
-        "missed": failures,
-        "cases": [each.document() for each in verdicts],
-    }
     if given.json:
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(figures, indent=2, ensure_ascii=False) + "\n"
         Path(given.json).write_text(text, encoding="utf-8") if given.json != "-" else sys.stdout.write(text)
-    return 1 if failures else 0
+    return 1 if figures["missed"] else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Turns the figures of a full run into the league table and its picture. Usage: league.py FIGURES.json
+"""Turns the figures of a full run into the league table and its picture. Usage: league.py FIGURES.json...
 
 Writes docs/faults.md between its marks, and docs/faults.svg. Nothing is worked out here that the run has not judged.
 """
@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from figures import joined
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- figures: written by tests/faults/league.py -->", "<!-- end of figures -->"
@@ -123,7 +125,7 @@ def figures(document: dict[str, Any]) -> str:
             for key in ("detection median s", "repair median s")
         ]
         lines.append(
-            f"| {each['who']} | {each['cases']} | {each['good']} | {percent(each['healable healed'])} |"
+            f"| {each['who']} | {each['cases']} | {each['as it has to be']} | {percent(each['healable healed'])} |"
             f" {percent(each['causes named right'])} | {each['false greens']} | {each['forbidden acts']} |"
             f" {each['harmful acts']} | {' | '.join(seconds)} |"
         )
@@ -165,7 +167,7 @@ def _word(case: dict[str, Any] | None) -> str:
 
 def main() -> None:
     """Write both files from the document that is named on the command line."""
-    document = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    document = joined([json.loads(Path(each).read_text(encoding="utf-8")) for each in sys.argv[1:]])
     (DOCS / "faults.svg").write_text(picture(document), encoding="utf-8")
     page = DOCS / "faults.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
