@@ -145,7 +145,7 @@ def _service_hung(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
         frozen = number(each.get("frozen")) > 0
         is_other = is_oom(situation, each) or (has_fresh_error(situation, name) and not frozen)
-        if _state(each) != "running" or is_other or not _is_settled(each):
+        if _state(each) != "running" or is_other or not (frozen or _is_settled(each)):
             continue
         silent, unhealthy = is_silent(situation, each), each.get("health") == "unhealthy"
         said = text(lookup((listed(each.get("health_log")) or [{}])[-1], "output")).strip()

@@ -274,8 +274,8 @@ CASES = (
     ),
     Case(
         "SERVICE_HUNG",
-        "frozen, whatever it logged before",
-        situation(services=_app(frozen=3, first_error=ATTRIBUTE), http=QUIET),
+        "frozen while it starts, whatever it logged before",
+        situation(services=_app(frozen=3, health="starting", age_s=5, first_error=ATTRIBUTE), http=QUIET),
         situation(services=_app(CRASHED, first_error=ATTRIBUTE), http=QUIET),
     ),
     Case(
