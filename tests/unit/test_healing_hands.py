@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from infra.errors import StepError
 from infra.healing.hands import ARGUMENTS, UNITS, Hands, Seen
 from infra.healing.model import Act, Declared, Outcome, Verb
-from infra.transport.remote import remedies
+from infra.transport.remote import remedies, verbs
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.processes import Finished
 from infra.transport.remote.report import Redactor, Reporter
-from infra.transport.remote.verbs import ACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +155,7 @@ def test_no_verb_and_no_argument_speaks_of_what_must_never_be_done() -> None:
     for never in ("volume", "port", "install", "secret", "password", "gate", "exec", "run", "shell", "delete", "tls"):
         assert never not in re.split(r"[^a-z]+", words), never
     assert set(ARGUMENTS) == set(Verb)
-    assert set(REQUESTS) <= set(ACTS)
+    assert set(REQUESTS) <= set(verbs.ACTS)
 
 
 @pytest.mark.parametrize(
@@ -358,7 +357,7 @@ def test_on_the_host_too_nothing_but_listed_operations_comes_of_any_act(
         patch.setattr(remedies, "CERTIFICATES", "/nowhere")
         for request in world.wire.sent:
             (only,) = request["acts"]
-            act(only, Reporter(lambda _event: None, Redactor([])))
+            verbs.act(only, Reporter(lambda _event: None, Redactor([])))
 
     for asked in FakeEngine.asked:
         assert any(re.fullmatch(each, asked) for each in ENGINE_CALLS), asked

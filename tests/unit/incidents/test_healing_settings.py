@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,8 @@ TOKEN = "123456789:AAE-token_of_the_test_bot"
 
 def with_healing(healing: str = HEALING, declared: str = DECLARED) -> str:
     assert SECRETS in GOOD
-    return GOOD.replace(SECRETS, f"{declared}{SECRETS}", 1) + healing
+    without = re.sub(r"^  greenroom:healing:.*\n", "", GOOD, flags=re.MULTILINE)
+    return without.replace(SECRETS, f"{declared}{SECRETS}", 1) + healing
 
 
 @pytest.fixture
