@@ -59,8 +59,11 @@ class Driver(Protocol):
         """Delete everything."""
         ...
 
-    def cancel(self) -> None:
-        """Stop after what runs now; a second call stops at once."""
+    def cancel(self, *, told: bool = False) -> None:
+        """Stop after what runs now; a second call stops at once.
+
+        `told` says that a terminal has sent the interrupt to every process on it, so to the engine's own too.
+        """
         ...
 
     def exists(self) -> bool:

@@ -79,8 +79,9 @@ class EmbeddedDriver:
         self._known = None
         return self._engine.destroy()
 
-    def cancel(self) -> None:
-        """Stop after what runs now; a second call stops at once."""
+    def cancel(self, *, told: bool = False) -> None:
+        """Stop after what runs now; a second call stops at once. The engine runs here, so nobody else tells it."""
+        del told
         self._engine.cancel()
 
     def exists(self) -> bool:

@@ -11,6 +11,7 @@ __all__ = ["STOP_FILE", "Halting"]
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
@@ -30,6 +31,8 @@ class Halting:
 
     def __init__(self, stop_file: Path, *, within_s: float, say: Callable[[str], None]) -> None:
         self.halt: Halt | None = None
+        self.by_terminal = False
+        """Whether the interrupt came from a terminal, which sends it to every process on it."""
         self._stop_file, self._within_s, self._say = stop_file, within_s, say
         self._cancel: Callable[[], None] | None = None
         self._lock, self._noticed, self._over = threading.Lock(), threading.Event(), threading.Event()
@@ -101,6 +104,7 @@ class Halting:
     def _signalled(self, number: int, _frame: Any) -> None:
         if self.halt is None:
             self.halt = Halt("stopped", f"{signal.Signals(number).name} from outside")
+            self.by_terminal = number == signal.SIGINT and sys.stdin.isatty()
             self._noticed.set()
             os.write(2, f"stopping: {self.halt.why}\n".encode())  # a handler may not wait for the console's lock
         if self._proving:

@@ -56,7 +56,8 @@ def heal(session: Session, *, dry_run: bool, stops: bool) -> int:
 
 def up_and_heal(session: Session, *, refresh: bool, skip_verify: bool) -> int:
     """Deploy, and heal what that fails with."""
-    from infra.cli.runs import converge  # noqa: PLC0415 - loads the engine's words
+    from infra.cli.proof import last_verification  # noqa: PLC0415 - for this option alone
+    from infra.cli.runs import converge, print_document  # noqa: PLC0415 - loads the engine's words
 
     failure: Failure | None = None
     try:
@@ -68,6 +69,8 @@ def up_and_heal(session: Session, *, refresh: bool, skip_verify: bool) -> int:
         if failure is None:
             raise
     if code in {0, CANCELLED}:
+        if session.last is not None:
+            print_document(session, "up", session.last, verification=last_verification(session))
         return code
     return EXITS[run_healer(session, failure, trigger="up").ending]
 

@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -85,9 +84,9 @@ class OfficialDriver:
         """Delete everything."""
         return self._run("destroy", "destroy")
 
-    def cancel(self) -> None:
-        """Interrupt the CLI as Ctrl-C would; on a terminal it has had that signal already."""
-        if sys.stdin.isatty():
+    def cancel(self, *, told: bool = False) -> None:
+        """Interrupt the CLI as Ctrl-C would, unless a terminal has done so."""
+        if told:
             return
         for child in _children("pulumi"):
             os.kill(child, signal.SIGINT)

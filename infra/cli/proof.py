@@ -49,8 +49,11 @@ def verify(session: Session, *, security: bool) -> int:
     return code
 
 
-def prove(session: Session) -> tuple[dict[str, Any], int]:
-    """Run the proof, print the table, and give its document and exit code."""
+def prove(session: Session, *, mirrors: bool = False) -> tuple[dict[str, Any], int]:
+    """Run the proof, print the table, and give its document and exit code.
+
+    With `mirrors` the audit log's head is left on the droplet, over the connection that is open anyway.
+    """
     from infra.ops.verify import verify as run  # noqa: PLC0415 - loads pytest and testinfra
     from infra.transport.pool import close_all  # noqa: PLC0415 - as above
 
@@ -58,10 +61,23 @@ def prove(session: Session) -> tuple[dict[str, Any], int]:
     session.console.say(f"verifying {target.domain} at {target.address}")
     try:
         verification = run(target, root=session.root / SUITES, evidence=session.directory / "verify")
+        if mirrors:
+            _mirror(session, target.endpoint)
     finally:
         close_all()
     _print(session, verification)
     return verification.document(), PROOF_FAILED if verification.failed else 0
+
+
+def _mirror(session: Session, endpoint: Endpoint) -> None:
+    from infra.cli.audit import audit_of, mirror_head  # noqa: PLC0415 - only after a change
+    from infra.transport.pool import link  # noqa: PLC0415 - as above
+    from infra.transport.worker import worker  # noqa: PLC0415 - as above
+
+    try:
+        mirror_head(worker(link(endpoint)), audit_of(session).head())
+    except GreenroomError as error:
+        session.console.say(f"the audit log's head is not on the droplet: {error.message.splitlines()[0]}")
 
 
 def full_proof(session: Session) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _converge(session: Session, *, refresh: bool, skip_verify: bool, quiet: bool
 
     code = 0
     if changed and not skip_verify:
-        verification, code = prove(session)
+        verification, code = prove(session, mirrors=True)
     else:
         verification = last_verification(session)
         session.console.say(f"last verification: {verification['summary'] if verification else 'none yet'}")

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,9 +169,10 @@ class Session:
             yield
             return
 
-        def cancel(_number: int, _frame: Any) -> None:
+        def cancel(number: int, _frame: Any) -> None:
             self.console.say("cancelling: what runs now is finished first; once more to stop at once")
-            threading.Thread(target=self.driver.cancel, daemon=True).start()
+            told = number == signal.SIGINT and sys.stdin.isatty()
+            threading.Thread(target=lambda: self.driver.cancel(told=told), daemon=True).start()
 
         before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,7 +42,7 @@ from infra.transport.worker import worker
 from localcloud.engine import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from infra.cli.halting import Halting
@@ -300,7 +301,7 @@ class World:
         if not self._session.driver.exists():
             return []
         try:
-            with self._halting.cancelling(self._cancel):
+            with self._cancellable():
                 result = self._session.run(self._session.driver.look, _quietly)
         except (GreenroomError, EngineError) as error:
             self.say(f"no drift is known: {getattr(error, 'message', error)}")
@@ -311,16 +312,29 @@ class World:
         """Run the engine with its progress shown; a stop cancels it, and abandons it where that takes too long."""
         session = self._session
         with (
-            self._halting.cancelling(self._cancel),
+            self._cancellable(),
             Progress(session.console, expected=session.expected_steps()) as progress,
         ):
             return session.run(operation, progress)
 
-    def _cancel(self) -> None:
-        self._session.driver.cancel()
-        timer = threading.Timer(CANCEL_PATIENCE_S, self._session.driver.cancel)
-        timer.daemon = True
-        timer.start()
+    @contextmanager
+    def _cancellable(self) -> Generator[None]:
+        """Cancel the engine's run in this block when the healer is stopped; abandon it where that takes too long."""
+        driver, later = self._session.driver, list[threading.Timer]()
+
+        def cancel() -> None:
+            driver.cancel(told=self._halting.by_terminal)
+            timer = threading.Timer(CANCEL_PATIENCE_S, driver.cancel)
+            timer.daemon = True
+            timer.start()
+            later.append(timer)
+
+        try:
+            with self._halting.cancelling(cancel):
+                yield
+        finally:
+            for timer in later:
+                timer.cancel()
 
     # ---- small things
 

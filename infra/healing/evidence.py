@@ -4,10 +4,12 @@ Sections, by name (a host's section that could not be gathered reads `{"unanswer
 
     containers   engine (why it did not answer; empty where it did), services {service: container, state, health,
                  exit_code, oom_killed, oom_kills, frozen, error, restarts, started_at, finished_at, age_s, image,
-                 user, check, health_log [{at, exit, output}], published, mounts, first_error, marks, log}, others
-                 [{container, project, service, state, published}]. `first_error` is {language, type, message, file,
-                 line, line_text, following, code} of the first error since the last start, `marks` are lines that
-                 PostgreSQL marks as failures, `frozen` counts processes that were stopped by a signal.
+                 user, check, check_answer {inside, path, published, status}, health_log [{at, exit, output}],
+                 published, mounts, first_error, recent, marks, log}, others [{container, project, service, state,
+                 published}]. `first_error` is {language, type, message, file, line, line_text, following, code, then,
+                 age_s} of the first error since the last start, `recent` are the last ones, `then` what was raised
+                 because of one. `marks` are lines that PostgreSQL marks as failures, `frozen` counts processes that
+                 were stopped by a signal, `check_answer` is what the health check's question is answered from outside.
     compose      file, exit_status, error, services {service: image, build, depends, published, binds}
     listeners    [{address, port, process, pid, program, unit; container, project, service behind Docker's proxy}]
     disk         systems [{path, size_bytes, free_bytes, percent, inodes_percent, device}]; of full ones largest
@@ -21,8 +23,8 @@ Sections, by name (a host's section that could not be gathered reads `{"unanswer
     proxy        file, adapt_status, error, running, differs, admin_error
     http         public {path: {status, kind, reason, body, milliseconds}}, ports {port: {path: the same}}
     database     servers [{service, database, role, answers, error, revision, tables, connections, max_connections,
-                 blockers [{pid, state, age_s, waiting}], idle [{pid, state, age_s}]}], schema {asked, current, heads},
-                 passwords {secret: state}
+                 blockers [{pid, state, age_s, waiting}], idle [{pid, state, age_s}]}], passwords {secret: state}
+    schema       asked, current, heads {exit_status, stdout, stderr}, as the migration tool tells
     git          directory, exists, is_checkout, partial, entries, head, url, changed, unlocked [{folder, lock_file,
                  dockerfile, number, line, image, ignored_by}]
     env          path, exists, mode, uid, names, missing, empty, placeholders, doubled: names only
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 
 HOST_SECTIONS = (
     *("certificate", "compose", "containers", "database", "directories", "disk", "dns", "env", "git", "http"),
-    *("kernel", "listeners", "memory", "proxy", "units"),
+    *("kernel", "listeners", "memory", "proxy", "schema", "units"),
 )
 _TIMEOUT_S = 10.0
 

@@ -11,6 +11,7 @@ __all__ = [
     "Seen",
     "cause",
     "entries",
+    "errors_of",
     "failed",
     "find_drift",
     "first_line",
@@ -197,6 +198,13 @@ def the_error(situation: Situation, service: str = "") -> Mapping[str, Any]:
         return found if isinstance(found, Mapping) else {}
     failure = situation.failure
     return (first_error("\n".join(step_lines(failure))) or {}) if failure else {}
+
+
+def errors_of(situation: Situation, service: str = "") -> list[Mapping[str, Any]]:
+    """Return the first error and what was raised because of it; of a service also the last ones, and theirs."""
+    own = services(situation).get(service, {})
+    errors = [the_error(situation, service), *(listed(own.get("recent")) if service else [])]
+    return [each for error in errors if error for each in (error, *listed(error.get("then")))]
 
 
 def proof(source: str, line: Any) -> tuple[Proof, ...]:

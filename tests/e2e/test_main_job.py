@@ -6,8 +6,10 @@ The chapters share one deployment and run in the order in which they stand here.
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
+import subprocess
 import threading
 import time
 import urllib.request
@@ -124,6 +126,75 @@ def test_every_endpoint_is_proved_with_a_token(desk: Desk) -> None:
     named = " ".join(row["name"] for row in rows if row["passed"])
     assert "a GPS batch of 100 points is stored and read back" in named
     assert "the commission rate is 2.25 percent" in named
+
+
+def everything_that_healing_could_touch(desk: Desk) -> dict[str, Any]:
+    """What is on the host, in the cloud and in the state, down to times of files; but what writes by itself."""
+    cloud = desk.greenroom("cloud", "status", "--json").document["environment"]["DIGITALOCEAN_API_URL"]
+    request = {"headers": {"Authorization": "Bearer by-hand"}}
+
+    def ask(path: str) -> Any:
+        with urllib.request.urlopen(  # noqa: S310 - an address on loopback
+            urllib.request.Request(f"{cloud}{path}", **request),  # noqa: S310 - as above
+            timeout=10,
+        ) as answer:
+            return json.loads(answer.read())
+
+    files = "find /etc /var/lib/greenroom /home/khaleel/tsh-erp -path '*/logs/*' -prune -o -type f"
+    return {
+        "files": on_droplet(desk, f"{files} -printf '%p %T@ %s %m %u\\n' | sort"),
+        "containers": on_droplet(desk, "docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | sort"),
+        "images": on_droplet(desk, "docker images --no-trunc --quiet | sort"),
+        "units": on_droplet(desk, "systemctl show docker caddy ssh nftables -p Id,ActiveState,ActiveEnterTimestamp"),
+        "cloud": [ask(f"/v2/{each}") for each in ("droplets", "firewalls", "volumes", "domains", "reserved_ips")],
+        "state": {path.name: path.read_bytes() for path in (desk.home / ".pulumi").rglob("*.json")},
+        "audit": [path.read_bytes() for path in sorted((desk.home / "local").glob("audit*"))],
+    }
+
+
+def test_a_dry_run_of_healing_changes_nothing_and_what_it_plans_is_what_is_done(desk: Desk) -> None:
+    on_droplet(desk, "docker rm -f tsh_neurolink_staging")
+    before = everything_that_healing_could_touch(desk)
+    planned = desk.greenroom("heal", "-s", "local", "--dry-run", "--json", **CANARIES).document
+    assert everything_that_healing_could_touch(desk) == before
+    assert planned["ending"] == "planned"
+    plan = planned["attempts"][0]["plan"]
+    healed = desk.greenroom("heal", "-s", "local", "--json", **CANARIES).document
+    assert healed["ending"] == "healed"
+    assert [each["act"] for each in healed["attempts"][0]["outcomes"]] == plan
+    assert not healed["failed_statements"]
+    assert healed["statements"] > ENDPOINTS
+    log = desk.greenroom("audit", "-s", "local", "--verify", "--json", **CANARIES).document
+    assert log["verified"]
+    assert [each["verb"] for each in log["entries"]][-3:] == ["plan", "converge", "heal"]
+
+
+def test_healing_stops_within_a_second_of_its_stop_file(desk: Desk) -> None:
+    on_droplet(desk, "docker rm -f tsh_neurolink_staging")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "GREENROOM_"))}
+    with subprocess.Popen(
+        [".venv/bin/greenroom", "heal", "-s", "local"],
+        cwd=desk.directory,
+        env={**kept, **CANARIES},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as healer:
+        assert healer.stderr is not None
+        lines = iter(healer.stderr)
+        assert any("acting: converge" in line for line in lines)
+        stop = desk.home / "local" / "stop"
+        stop.touch()
+        began = time.monotonic()
+        assert any("stopping: the stop file is there" in line for line in lines)
+        assert time.monotonic() - began < 1.0
+        rest = "".join(lines)
+    assert healer.returncode == 22
+    assert "acting:" not in rest
+    assert ": stopped, 1 acts" in rest
+    assert desk.greenroom("heal", "-s", "local", check=22, **CANARIES).seconds < 30, "it stays a switch until removed"
+    stop.unlink()
+    assert desk.greenroom("heal", "-s", "local", "--json", **CANARIES).document["ending"] == "healed"
 
 
 @pytest.mark.parametrize(

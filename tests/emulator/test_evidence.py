@@ -45,11 +45,15 @@ openssl x509 -req -in req.pem -CA $ca/intermediate.crt -CAkey $ca/intermediate.k
   -not_before @FROM@000000Z -not_after @UNTIL@000000Z -out leaf.pem 2>/dev/null
 cat leaf.pem $ca/intermediate.crt >cert.pem; chown -R caddy: .; cp -n /etc/caddy/Caddyfile /root/Caddyfile
 sed -i 's#tls internal#tls /etc/caddy/old/cert.pem /etc/caddy/old/key.pem#' /etc/caddy/Caddyfile
-systemctl restart caddy; for i in $(seq 50); do ss -Hltn 'sport = :443' | grep -q . && break; sleep 0.1; done
+systemctl reset-failed caddy; systemctl restart caddy
+for i in $(seq 50); do ss -Hltn 'sport = :443' | grep -q . && break; sleep 0.1; done
 """
-PLAIN = "cp /root/Caddyfile /etc/caddy/Caddyfile && systemctl restart caddy"
+PLAIN = "cp /root/Caddyfile /etc/caddy/Caddyfile && systemctl reset-failed caddy; systemctl restart caddy"
 SERVED = "for i in $(seq 50); do ss -Hltn 'sport = :443' | grep -q . && break; sleep 0.1; done"
-SQUAT = "systemd-run -q --unit=squat python3 -m http.server 8002 --bind 127.0.0.1; for i in $(seq 50); do ss -Hltn 'sport = :8002' | grep -q . && break; sleep 0.1; done"  # noqa: E501
+SQUAT = (
+    "systemd-run -q --unit=squat python3 -m http.server 8002 --bind 127.0.0.1; "
+    "for i in $(seq 50); do ss -Hltn 'sport = :8002' | grep -q . && break; sleep 0.1; done"
+)
 THIEF = (
     "docker run -d --name thief --label com.docker.compose.project={project} --label com.docker.compose.service=old "
     f"-p 127.0.0.1:8002:6379 redis:7-alpine && ! docker start {APP}"
@@ -65,6 +69,8 @@ class Fault:
     mend: str
     subject: str = "app"
     says: str = ""
+    rarely: bool = False
+    """Whether it is left to `pytest -m matrix`: its like is looked at with every change."""
 
 
 def certificate(name: str, since: str, until: str) -> str:
@@ -75,7 +81,7 @@ def certificate(name: str, since: str, until: str) -> str:
 FAULTS = {
     "a container that was stopped": Fault("SERVICE_STOPPED", f"docker stop -t 1 {APP}", START, says="exited"),
     "a container that was paused": Fault(
-        "SERVICE_STOPPED", f"docker pause {APP}", f"docker unpause {APP}", says="paused"
+        "SERVICE_STOPPED", f"docker pause {APP}", f"docker unpause {APP}", says="paused", rarely=True
     ),
     "a service that was frozen": Fault("SERVICE_HUNG", f"kill -STOP {PIDS}", f"kill -CONT {PIDS}", says="no answer"),
     "a crash with a traceback": Fault(
@@ -97,7 +103,11 @@ FAULTS = {
         says="128 MiB",
     ),
     "a port that a process has": Fault(
-        "PORT_TAKEN", f"docker stop -t 1 {APP}; {SQUAT}; ! docker start {APP}", f"systemctl stop squat; {START}", "8002", "python3"
+        "PORT_TAKEN",
+        f"docker stop -t 1 {APP}; {SQUAT}; ! docker start {APP}",
+        f"systemctl stop squat; {START}",
+        "8002",
+        "python3",
     ),
     "a port that another project has": Fault(
         "PORT_TAKEN",
@@ -112,6 +122,7 @@ FAULTS = {
         f"docker rm -f thief; {START}",
         "port 8002",
         "thief of the project hello",
+        rarely=True,
     ),
     "a full file system": Fault(
         "DISK_FULL",
@@ -125,21 +136,22 @@ FAULTS = {
         "mkdir -p /var/full; mount -t tmpfs -o size=40m,nr_inodes=16 tmpfs /var/full; cd /var/full; ! touch $(seq 40)",
         "umount /var/full",
         "/var/full",
+        rarely=True,
     ),
     "a certificate that has expired": Fault(
         "CERTIFICATE_EXPIRED", certificate(DOMAIN, "20250101", "20250201"), PLAIN, DOMAIN, "2025-02-01"
     ),
     "a certificate that is not valid yet": Fault(
-        "CERTIFICATE_EARLY", certificate(DOMAIN, "20400101", "20400201"), PLAIN, DOMAIN, "2040-01-01"
+        "CERTIFICATE_EARLY", certificate(DOMAIN, "20400101", "20400201"), PLAIN, DOMAIN, "2040-01-01", rarely=True
     ),
     "a certificate for another name": Fault(
-        "CERTIFICATE_NAME", certificate("other.test", "20250101", "20400201"), PLAIN, DOMAIN, "other.test"
+        "CERTIFICATE_NAME", certificate("other.test", "20250101", "20400201"), PLAIN, DOMAIN, "other.test", rarely=True
     ),
     "a proxy that runs another configuration": Fault(
         "PROXY_STALE", "echo '# edited' >/dev/null; sed -i 's/DENY/SAMEORIGIN/' /etc/caddy/Caddyfile", PLAIN, "proxy"
     ),
     "a proxy that was stopped": Fault(
-        "PROXY_DOWN", "systemctl stop caddy", f"systemctl start caddy; {SERVED}", "caddy.service"
+        "PROXY_DOWN", "systemctl stop caddy", f"systemctl start caddy; {SERVED}", "caddy.service", rarely=True
     ),
     "a placeholder in the env file": Fault(
         "ENV_FILE_ALTERED",
@@ -154,7 +166,7 @@ FAULTS = {
     "a directory of another owner": Fault(
         "DIRECTORY_OWNER",
         f"docker stop -t 1 {APP}; chown root: state",
-        f"chown 1000: state; {START}",
+        f"chown 1000:1000 state; {START}",
         f"{DIRECTORY}/state",
         "belongs to 0",
     ),
@@ -251,7 +263,9 @@ def test_a_healthy_host_answers_everything_quickly_and_has_no_cause(lab: Lab) ->
     assert TOKEN not in text
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.matrix] if fault.rarely else []) for name, fault in FAULTS.items()]
+)
 def test_a_real_fault_is_seen_and_named(lab: Lab, name: str) -> None:
     fault = FAULTS[name]
     try:

@@ -44,6 +44,12 @@ def test_a_pinned_commit_is_taken_without_asking(monkeypatch: pytest.MonkeyPatch
     assert CommitLookup(workload(commit="b" * 40)).commit() == "b" * 40
 
 
+def test_a_run_that_only_mends_keeps_the_deployed_commit_and_asks_nobody() -> None:
+    nowhere = workload(repository="http://127.0.0.1:1/nothing.git")
+    assert CommitLookup(nowhere, healing_prefix="greenroom/heal-", pinned="c" * 40).commit() == "c" * 40
+    assert CommitLookup(workload(commit="b" * 40), pinned="c" * 40).commit() == "b" * 40, "the settings say more"
+
+
 def test_a_protocol_that_reads_the_controller_s_disk_is_refused_even_behind_a_rewrite(
     repository: tuple[str, str],
 ) -> None:

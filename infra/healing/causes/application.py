@@ -7,9 +7,9 @@ __all__ = ["CAUSES"]
 import re
 from typing import TYPE_CHECKING, Any
 
-from infra.healing.causes.containers import LOGS, has_crashed, is_ill
+from infra.healing.causes.containers import LOGS, has_crashed, has_fresh_error, is_ill
 from infra.healing.causes.directories import denied
-from infra.healing.matching import Seen, cause, failed, proof, services, text, the_error, words
+from infra.healing.matching import Seen, cause, errors_of, failed, proof, services, text, the_error, words
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ _CODE = "mend it in {repository} ({branch}) and push, then greenroom up -s {stac
 
 def _ill_errors(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name in services(situation):
-        error = the_error(situation, name)
-        if error and is_ill(situation, name):
-            yield name, error
+        if is_ill(situation, name):
+            yield from ((name, error) for error in errors_of(situation, name))
 
 
 def _app_import_failed(situation: Situation) -> Iterator[Seen]:
@@ -56,7 +55,8 @@ def _app_crashed(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
         error = the_error(situation, name)
         ended = has_crashed(situation, name)
-        if denied(situation, name) or not (ended or (error and is_ill(situation, name))):
+        fresh = has_fresh_error(situation, name) and is_ill(situation, name)
+        if denied(situation, name) or not (ended or fresh):
             continue
         last = [line for line in words(each.get("log")) if line.strip()][-1:]
         line = text(error.get("line_text")) or (last[0] if last else "it said nothing")

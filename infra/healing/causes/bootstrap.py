@@ -32,6 +32,13 @@ _NO_PLUGIN = re.compile(r"(?:docker: 'compose' is not a docker command|unknown f
 _LOCKED = re.compile(r"(?:E: Could not get lock |E: Unable to acquire the dpkg |Waiting for cache lock: |HOST_BUSY)")
 _SUDO = re.compile(r"sudo: (?:a password is required|a terminal is required to read the password)")
 _NOT_STARTED = re.compile(r"(?:failed to start daemon|unable to configure the Docker daemon|invalid configuration)\b")
+_ANY = re.compile(r"")
+_OF_THE_HOST = ("Baseline", "Hardening", "DataVolume", "PinnedHost", "HostKey")
+_OTHERS = re.compile(
+    r"(?:package \S{1,80} is missing|docker\.service is |the firewall|the packet filter|Docker's packet filter|sshd"
+    r"|/etc/ssh/|/etc/nftables)"
+)
+"""What causes of their own are about."""
 _DOCKER = "docker.service"
 
 
@@ -82,6 +89,15 @@ def _package_missing(situation: Situation) -> Iterator[Seen]:
     said = first_line(_NO_PLUGIN, lines_of(compose.get("error"))) if compose.get("exit_status") else None
     if said:
         yield Seen("docker-compose", proof("docker compose config", said.string), 0.95)
+
+
+def _host_altered(situation: Situation) -> Iterator[Seen]:
+    found = [each for each in find_drift(situation, _ANY) if each.get("type") in _OF_THE_HOST]
+    told = [text(each.get("what")) for each in found]
+    own = [what for what in told if not _OTHERS.match(what)]
+    if own:
+        shown = tuple(line for what in own[:8] for line in proof("drift", what))
+        yield Seen("host", shown, 0.7, {"changed": "; ".join(own[:8])})
 
 
 def _dpkg_locked(situation: Situation) -> Iterator[Seen]:
@@ -143,6 +159,19 @@ CAUSES = (
         impact="Steps that need it fail.",
         role="devops",
         next_steps=("greenroom ssh -s {stack} -- apt-get install {subject}", "greenroom up -s {stack} --refresh"),
+        remedy="converge",
+    ),
+    cause(
+        "HOST_ALTERED",
+        _host_altered,
+        rows="F99",
+        stage="bootstrap",
+        verdict=Verdict.HEAL,
+        severity="medium",
+        title="Accounts, files or settings of the host were changed by hand: {changed}",
+        impact="The host is not as the program makes it; what builds on that may fail later.",
+        role="devops",
+        next_steps=("greenroom drift -s {stack}", "greenroom up -s {stack} --refresh"),
         remedy="converge",
     ),
     cause(

@@ -129,8 +129,7 @@ def _named(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any], str]]
     here = services(situation)
     if section(situation, "containers").get("engine") == "":
         for service, declared in situation.declared.services.items():
-            holders = listed(section(situation, "containers").get("others"))
-            holder = next((each for each in holders if each.get("container") == declared.get("container")), None)
+            holder = next((each for each in everything if each.get("container") == declared.get("container")), None)
             if service not in here and holder:
                 yield str(declared.get("container")), holder, f"service {service} has no container of its own"
 
@@ -140,7 +139,7 @@ def _name_taken(situation: Situation) -> Iterator[Seen]:
         if not holder or holder.get("project", situation.declared.project) != situation.declared.project:
             whose = f"the project {holder['project']}" if holder.get("project") else "no compose project"
             details = {"owner": whose, "state": holder.get("state", "unknown"), "image": holder.get("image", "unknown")}
-            yield Seen(name, proof("docker", line), 0.95, details)
+            yield Seen(name, proof("docker", line), 0.98, details)
 
 
 def _name_taken_by_ours(situation: Situation) -> Iterator[Seen]:
@@ -148,7 +147,7 @@ def _name_taken_by_ours(situation: Situation) -> Iterator[Seen]:
     for name, holder, line in _named(situation):
         owner = holder.get("project", project if holder.get("service") else "")
         if holder and project and owner == project:
-            yield Seen(f"the name {name}", proof("docker", line), 0.95, {"container": name, "project": project})
+            yield Seen(f"the name {name}", proof("docker", line), 0.98, {"container": name, "project": project})
 
 
 CAUSES = (

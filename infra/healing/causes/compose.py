@@ -51,7 +51,7 @@ def _compose_file_bad(situation: Situation) -> Iterator[Seen]:
         line for line in lines if line.strip() and not line.startswith(("time=", "docker: 'compose'", "unknown flag"))
     ]
     if lines:
-        yield Seen(declared.compose_file, proof("docker compose config", lines[-1]), 0.95, {"reason": lines[-1][:300]})
+        yield Seen(declared.compose_file, proof("docker compose config", lines[-1]), 0.98, {"reason": lines[-1][:300]})
 
 
 def _compose_unconfined(situation: Situation) -> Iterator[Seen]:

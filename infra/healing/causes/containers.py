@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "LOGS", "NOT_FOUND", "NOT_THERE", "SLOW_CHECK", "has_crashed", "is_ill", "is_oom", "is_silent"]
+__all__ = [
+    "CAUSES",
+    "LOGS",
+    "NOT_FOUND",
+    "NOT_THERE",
+    "SLOW_CHECK",
+    "has_crashed",
+    "has_fresh_error",
+    "is_ill",
+    "is_oom",
+    "is_silent",
+]
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -38,7 +49,7 @@ NOT_FOUND = re.compile(
 NOT_THERE = re.compile(r".{0,300}?(?:[Cc]onnection refused|Failed to connect to|ECONNREFUSED)", re.DOTALL)
 SLOW_CHECK = re.compile(r"Health check exceeded timeout \(")
 _SETTLED_S = 30.0
-_FRESH_S = 120.0
+_FRESH_S = 300.0
 LOGS = "greenroom logs -s {stack} {subject}"
 
 
@@ -69,6 +80,13 @@ def is_silent(situation: Situation, each: Mapping[str, Any]) -> bool:
 def is_misdirected(output: str) -> bool:
     """Tell whether a health check failed for asking what is not there, or for its own deadline: see `web`."""
     return any(pattern.match(output) for pattern in (NOT_FOUND, NOT_THERE, SLOW_CHECK))
+
+
+def has_fresh_error(situation: Situation, service: str) -> bool:
+    """Tell whether an error was logged a short while ago: an older one does not explain what is wrong now."""
+    own = services(situation).get(service, {})
+    errors = [the_error(situation, service), *listed(own.get("recent"))]
+    return any(bool(each) and number(each.get("age_s")) <= _FRESH_S for each in errors)
 
 
 def is_ill(situation: Situation, service: str) -> bool:
@@ -104,23 +122,23 @@ def _service_stopped(situation: Situation) -> Iterator[Seen]:
     crashed = any(has_crashed(situation, name) or here[name].get("health") == "unhealthy" for name in here)
     for name, each in here.items():
         state = _state(each)
-        if state == "exited" and lookup(declared, name, "state") == "exited":
+        if (state == "exited" and lookup(declared, name, "state") == "exited") or (declared and name not in declared):
             continue
         is_stopped = state in ("exited", "dead") and not has_crashed(situation, name) and not is_oom(situation, each)
         if is_stopped or state == "paused" or (state == "created" and not crashed and not text(each.get("error"))):
             ended = f"exit code {each.get('exit_code')}, since {each.get('finished_at')}"
             line = f"{each.get('container')}: {state}, {ended}"
-            yield Seen(name, proof("docker inspect", line), 0.95, {"state": state, "container": each.get("container")})
+            yield Seen(name, proof("docker inspect", line), 0.9, {"state": state, "container": each.get("container")})
     for name in declared:
         if name not in here:
             line = f"no container of service {name} in the project {situation.declared.project}"
-            yield Seen(name, proof("docker ps -a", line), 0.95, {"state": "missing", "container": name})
+            yield Seen(name, proof("docker ps -a", line), 0.9, {"state": "missing", "container": name})
 
 
 def _service_hung(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
         frozen = number(each.get("frozen")) > 0
-        is_other = is_oom(situation, each) or (the_error(situation, name) and not frozen)
+        is_other = is_oom(situation, each) or (has_fresh_error(situation, name) and not frozen)
         if _state(each) != "running" or is_other or not _is_settled(each):
             continue
         silent, unhealthy = is_silent(situation, each), each.get("health") == "unhealthy"
@@ -143,7 +161,7 @@ def _service_out_of_memory(situation: Situation) -> Iterator[Seen]:
         if is_oom(situation, each) and (is_ill(situation, name) or situation.failure is not None):
             limit = f"{number(each.get('memory_bytes')) / 1024**2:.0f} MiB"
             line = f"{each.get('container')}: killed by the kernel at its limit of {limit}"
-            yield Seen(name, proof("docker inspect", line), 0.95, {"limit": limit, "container": each.get("container")})
+            yield Seen(name, proof("docker inspect", line), 0.96, {"limit": limit, "container": each.get("container")})
 
 
 CAUSES = (

@@ -76,7 +76,7 @@ def denied(situation: Situation, service: str) -> str:
 
 def _directory_owner(situation: Situation) -> Iterator[Seen]:
     for path, why in _problems(situation):
-        yield Seen(path, proof("directories", why), 0.95, {"reason": why})
+        yield Seen(path, proof("directories", why), 0.97, {"reason": why})
 
 
 def _directory_undeclared(situation: Situation) -> Iterator[Seen]:
@@ -97,7 +97,7 @@ def _directory_undeclared(situation: Situation) -> Iterator[Seen]:
             )
     missing = first_line(_NO_SOURCE, step_lines(situation.failure))
     if missing and missing[1] not in declared:
-        yield Seen(missing[1], proof("docker", missing.string), 0.9, {"service": "a service", "where": missing[1]})
+        yield Seen(missing[1], proof("docker", missing.string), 0.97, {"service": "a service", "where": missing[1]})
 
 
 def _holds(target: str, path: str) -> bool:

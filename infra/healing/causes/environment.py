@@ -8,7 +8,18 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from infra.healing.matching import Seen, cause, find_drift, lines_of, proof, section, services, text, the_error, words
+from infra.healing.matching import (
+    Seen,
+    cause,
+    errors_of,
+    find_drift,
+    lines_of,
+    proof,
+    section,
+    services,
+    text,
+    words,
+)
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -20,22 +31,25 @@ _ENV_FILE = re.compile(
     r"(/\S{1,400}?)(?:: (changed|removed|added) ([A-Za-z_][A-Za-z0-9_]{0,127})| is missing| has | belongs )"
 )
 _SETTINGS_ERROR = re.compile(r'error parsing value for field "([a-z_0-9]{1,80})"')
-FIELD = re.compile(r"([a-z][a-z0-9_]{0,80})\Z")
+_VALIDATION = re.compile(r"\d{1,4} validation errors? for \w{0,60}(?:Settings|Config)\b")
+FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,80})\Z")
 _UNFIT = re.compile(r"\s+((?:String|Input|Value|List) (?:should|error)\b[^\[]{0,160})")
 
 
 def errors_told(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the first error of each service that is ill, and that of the failed step."""
+    """Yield the errors of each service that is ill, and those of the failed step."""
     for name, each in services(situation).items():
         if each.get("state") != "running" or each.get("health") != "healthy":
-            yield name, the_error(situation, name)
+            yield from ((name, error) for error in errors_of(situation, name))
     if situation.failure is not None:
-        yield situation.failure.phase or "step", the_error(situation)
+        yield from ((situation.failure.phase or "step", error) for error in errors_of(situation))
 
 
 def altered(situation: Situation) -> list[str]:
     """Return what is not as it was rendered about the env file, in words; empty where nothing is known to be."""
     env, git = section(situation, "env"), section(situation, "git")
+    if git.get("is_checkout") is False:  # then it is missing for another reason
+        return []
     found = [each for each in find_drift(situation, _ENV_FILE) if each.get("type") == "EnvFile"]
     wrong = [text(each.get("what")) for each in found]
     declared = set(situation.declared.secret_sources) | set(situation.declared.env_names)
@@ -61,17 +75,12 @@ def _env_file_altered(situation: Situation) -> Iterator[Seen]:
 def _env_setting_bad(situation: Situation) -> Iterator[Seen]:
     for service, error in errors_told(situation):
         kind, message = text(error.get("type")), text(error.get("message"))
-        following = lines_of(error.get("following"))
         settings = _SETTINGS_ERROR.match(message) if kind.endswith("SettingsError") else None
         if settings:
-            name = settings[1].upper()
-            yield Seen(
-                name, proof(service, f"{kind}: error parsing value for field {settings[1]}"), 0.85, {"service": service}
-            )
-        elif kind.endswith("ValidationError") and re.match(
-            r"\d+ validation errors? for \w*(?:Settings|Config)\b", message
-        ):
-            for field, why in pairwise(following):
+            line = f"{kind}: error parsing value for field {settings[1]}"
+            yield Seen(settings[1].upper(), proof(service, line), 0.85, {"service": service})
+        elif kind.endswith("ValidationError") and _VALIDATION.match(message):
+            for field, why in pairwise(lines_of(error.get("following"))):
                 unfit = _UNFIT.match(why)
                 if FIELD.match(field) and unfit:
                     yield Seen(field.upper(), proof(service, f"{field}: {unfit[1]}"), 0.85, {"service": service})

@@ -20,7 +20,7 @@ _NO_IMAGE = re.compile(
     r"manifest for (?P<manifest>\S{1,300}) not found: manifest unknown"
     r"|pull access denied for (?P<denied>[^\s,]{1,300}), "
     r"|(?:(?P<from>\S{1,300}): )?failed to resolve source metadata for "
-    r"(?P<source>[^\s:]{1,200}(?::[^\s:]{1,128})?): .{0,400}not found"
+    r"(?P<source>\S{1,300}): .{0,400}not found"
     r"|(?P<unknown>\S{1,300}): (?:manifest unknown|not found)\Z|manifest unknown"
 )
 _HOST = re.compile(r".{0,400}?(?:https?://|lookup |connect to )([A-Za-z0-9.-]{3,100})\b")
@@ -28,7 +28,8 @@ _SILENT = re.compile(
     r"npm (?:error|ERR!) code (?:ETIMEDOUT|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ENOTFOUND|ERR_SOCKET_TIMEOUT)\b"
     r"|WARNING: Retrying \(Retry\(total=0\b|Could not fetch URL |Temporary failure resolving |E: Failed to fetch "
     r"|.{0,500}?(?:net/http: TLS handshake timeout|i/o timeout|connect: connection refused|no such host"
-    r"|context deadline exceeded|connection reset by peer|503 Service Unavailable|unexpected EOF|toomanyrequests)"
+    r"|context deadline exceeded|connection reset by peer|request canceled while waiting for connection"
+    r"|no route to host|network is unreachable|503 Service Unavailable|unexpected EOF|toomanyrequests)"
 )
 
 
@@ -40,7 +41,7 @@ def _base_image_missing(situation: Situation) -> Iterator[Seen]:
 
 
 def _registry_silent(situation: Situation) -> Iterator[Seen]:
-    lines = bare_lines(situation, "IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED")
+    lines = bare_lines(situation, "IMAGE_BUILD_FAILED", "IMAGE_PULL_FAILED", "PACKAGES_FAILED")
     found = first_line(_SILENT, lines)
     if found and not first_line(_NO_IMAGE, lines):
         host = _HOST.match(found.string)

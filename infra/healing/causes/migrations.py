@@ -12,6 +12,7 @@ from infra.healing.causes.containers import is_ill
 from infra.healing.matching import (
     Seen,
     cause,
+    errors_of,
     failed,
     find_drift,
     first_line,
@@ -49,7 +50,7 @@ _REVISION = re.compile(r"the schema is at revision (\S{1,200}) instead of (\S{1,
 
 def _multiple_heads(situation: Situation) -> Iterator[Seen]:
     said = first_line(_HEADS, step_lines(failed(situation, *MIGRATING)))
-    printed = lines_of(lookup(section(situation, "database"), "schema", "heads", "stdout"))
+    printed = lines_of(lookup(section(situation, "schema"), "heads", "stdout"))
     heads = sorted({found[1] for found in map(_HEAD.match, printed) if found})
     if said or len(heads) > 1:
         shown = ", ".join(heads) or "see alembic heads"
@@ -77,11 +78,12 @@ def _schema_behind(situation: Situation) -> Iterator[Seen]:
         if found:
             yield Seen("schema", proof("drift", each.get("what")), 0.95, {"revision": found[1], "wanted": found[2]})
     for server in listed(database.get("servers")):
-        has = text(server.get("revision")) or "none"
-        if server.get("answers") and wanted and has != wanted and server.get("database"):
+        found_there = server.get("revision")
+        has = text(found_there) or "none"
+        if server.get("answers") and isinstance(found_there, str) and wanted and has != wanted:
             line = f"{server.get('database')}: revision {has}, expected {wanted}, tables: {server.get('tables')}"
             yield Seen("schema", proof("database", line), 0.95, {"revision": has, "wanted": wanted})
-    current = lookup(database, "schema", "current") or {}
+    current = section(situation, "schema").get("current")
     if isinstance(current, dict) and current.get("exit_status") == 0:
         seen = parse_current(text(current.get("stdout")))
         if not seen.is_head and (wanted or seen.name):
@@ -90,8 +92,8 @@ def _schema_behind(situation: Situation) -> Iterator[Seen]:
 
 
 def _schema_drift(situation: Situation) -> Iterator[Seen]:
-    candidates = [(name, the_error(situation, name)) for name in services(situation)]
-    candidates += [("migrate", the_error(situation))] if failed(situation, *MIGRATING) else []
+    candidates = [(name, error) for name in services(situation) for error in errors_of(situation, name)]
+    candidates += [("migrate", error) for error in errors_of(situation)] if failed(situation, *MIGRATING) else []
     for name, error in candidates:
         kind, message = text(error.get("type")), text(error.get("message"))
         undefined = _UNDEFINED.match(kind) or _UNDEFINED.match(message.lstrip("("))

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _PROXY = "caddy.service"
 _PROXY_FILE = re.compile(r"the proxy's configuration differs\Z")
 _PROXY_UNIT = re.compile(r"(?:caddy\.service is (?!active, )|the proxy's admin socket is missing)")
-_FILTER = re.compile(r"(?:the packet filter|the firewall|nftables|inet greenroom|/etc/nftables\.conf|sshd|/etc/ssh/)")
+_FILTER = re.compile(
+    r"(?:the packet filter|the firewall|nftables|/etc/nftables\.conf|sshd|/etc/ssh/|Docker's packet filter)"
+)
 
 
 def _proxy_unit(situation: Situation) -> Mapping[str, Any]:
@@ -60,12 +62,12 @@ def _proxy_down(situation: Situation) -> Iterator[Seen]:
 
 def _proxy_altered(situation: Situation) -> Iterator[Seen]:
     for each in find_drift(situation, _PROXY_FILE):
-        yield Seen("Caddyfile", proof("drift", each.get("what")), 0.95)
+        yield Seen("Caddyfile", proof("drift", each.get("what")), 0.97)
         return
     proxy = section(situation, "proxy")
     # What Greenroom writes there was valid before it took the name: an invalid file is somebody else's.
     if proxy.get("adapt_status") == 1 and not failed(situation, "PROXY_INVALID") and _proxy_unit(situation):
-        yield Seen("Caddyfile", proof("caddy adapt", proxy.get("error")), 0.85)
+        yield Seen("Caddyfile", proof("caddy adapt", proxy.get("error")), 0.97)
 
 
 def _proxy_stale(situation: Situation) -> Iterator[Seen]:

@@ -36,6 +36,10 @@ _SILENT = re.compile(
     r"|ssh: connect to host \S{1,200} port \d{1,5}: |ssh: Could not resolve hostname |fatal: unable to connect to "
     r"|fatal: the remote end hung up unexpectedly|fatal: early EOF|error: RPC failed|no answer within \d{1,4} s)"
 )
+_UNREACHED = re.compile(
+    r"(?:fatal: unable to access '[^']{0,400}': (?:Could not resolve host|Failed to connect|Operation timed out)"
+    r"|ssh: connect to host |ssh: Could not resolve hostname |fatal: unable to connect to )"
+)
 _REFUSED = re.compile(
     r"(?:fatal: Authentication failed for |fatal: could not read Username |(?:\S{1,200} )?Permission denied \(publickey"
     r"|remote: (?:Repository not found|HTTP Basic: Access denied|Invalid username or password|Permission to )"
@@ -103,7 +107,7 @@ def _commit_gone(situation: Situation) -> Iterator[Seen]:
     if failure is not None:
         lines = step_lines(failure) or [failure.command]
         what = situation.declared.commit[:12] if failure.code == "COMMIT_MISSING" else situation.declared.branch
-        if not first_line(_SILENT, lines) and not first_line(_REFUSED, lines):
+        if not first_line(_UNREACHED, lines) and not first_line(_REFUSED, lines):
             yield Seen(what, proof("git", lines[0] or failure.command), 0.95)
 
 
@@ -111,7 +115,8 @@ def _repository_silent(situation: Situation) -> Iterator[Seen]:
     failure = failed(situation, *_FETCHING, "GIT_TIMEOUT")
     if failure is None:
         return
-    said = first_line(_SILENT, step_lines(failure))
+    gone = failure.code == "COMMIT_MISSING"  # whose server may well hang up after it said so
+    said = first_line(_UNREACHED if gone else _SILENT, step_lines(failure))
     repository = lookup(section(situation, "dns"), "repository") or {}
     place = f"{lookup(repository, 'name') or situation.declared.repository}:{lookup(repository, 'port') or ''}".rstrip(
         ":"
@@ -120,7 +125,7 @@ def _repository_silent(situation: Situation) -> Iterator[Seen]:
     if said or failure.code == "GIT_TIMEOUT":
         shown = (*proof("git", said.string if said else failure.evidence), *(proof("dns", why) if why else ()))
         yield Seen(place, shown, 0.95 if why else 0.85, {"reason": why or "it did not answer the clone"})
-    elif why and not lookup(repository, "connects") and not first_line(_REFUSED, step_lines(failure)):
+    elif why and not gone and not lookup(repository, "connects") and not first_line(_REFUSED, step_lines(failure)):
         yield Seen(place, proof("dns", why), 0.8, {"reason": why})
 
 

@@ -12,6 +12,7 @@ from infra.healing.matching import (
     Seen,
     cause,
     entries,
+    errors_of,
     listed,
     lookup,
     number,
@@ -19,7 +20,6 @@ from infra.healing.matching import (
     section,
     services,
     text,
-    the_error,
     words,
 )
 from infra.healing.model import Verdict
@@ -42,14 +42,15 @@ def _health_check_wrong(situation: Situation) -> Iterator[Seen]:
         if each.get("state") != "running" or each.get("health") == "healthy" or not last or last[0].get("exit") == 0:
             continue
         output, good = text(last[0].get("output")), _good_path(situation, each)
-        if good and (NOT_FOUND.match(output) or NOT_THERE.match(output)):
+        if good and (NOT_FOUND.match(output) or NOT_THERE.match(output) or _asks_in_vain(each)):
             asks = _asked_by(each)
-            shown = (
-                *proof("health log", output),
-                *proof("http", f"200 on {good}"),
-                *proof("compose", f"the probe asks {asks}"),
-            )
+            shown = (*proof("health log", output), *proof("http", f"200 on {good}"), *proof("compose", f"asks {asks}"))
             yield Seen(name, shown, 0.95, {"good": good, "asks": asks})
+
+
+def _asks_in_vain(each: Mapping[str, Any]) -> bool:
+    """Tell whether the check's own question, asked from outside, is answered that there is nothing of the kind."""
+    return lookup(each.get("check_answer"), "status") in (404, 405)
 
 
 def _good_path(situation: Situation, each: Mapping[str, Any]) -> str:
@@ -64,6 +65,9 @@ def _good_path(situation: Situation, each: Mapping[str, Any]) -> str:
 
 
 def _asked_by(each: Mapping[str, Any]) -> str:
+    asked = each.get("check_answer")
+    if lookup(asked, "path"):
+        return f"{lookup(asked, 'path')} (port {lookup(asked, 'inside')} inside)"
     check = words(each.get("check"))
     for word in check:
         found = _CHECK_URL.search(word)
@@ -94,8 +98,8 @@ def _slowest(situation: Situation, each: Mapping[str, Any]) -> float | None:
 
 
 def _app_errors(situation: Situation) -> Iterator[Seen]:
-    errors = [(name, the_error(situation, name)) for name in services(situation)]
-    told = next(((name, error) for name, error in errors if error), ("", {}))
+    errors = [(name, error) for name in services(situation) for error in reversed(errors_of(situation, name))]
+    told = next(iter(errors), ("", dict[str, Any]()))
     found: list[tuple[str, str, str]] = []
     for each in situation.statements:
         answered = _ANSWERED.match(each.reason[:1000])

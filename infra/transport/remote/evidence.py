@@ -16,11 +16,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.evidence_containers import compose_section, containers_section, listeners_section
-from infra.transport.remote.evidence_database import database_section
+from infra.transport.remote.evidence_database import database_section, schema_section
+from infra.transport.remote.evidence_logs import held_values
 from infra.transport.remote.evidence_network import certificate_section, dns_section, http_section, proxy_section
 from infra.transport.remote.evidence_source import directories_section, env_section, git_section
 from infra.transport.remote.evidence_system import disk_section, kernel_section, memory_section, units_section
-from infra.transport.remote.report import Redactor
+from infra.transport.remote.report import Redactor, parse_env
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 DEADLINE_S = 3.0
 LIMIT_BYTES = 200_000
 _LONGEST = 2000
+_LIMITS = {"log": 400, "journal": 400, "output": 600, "body": 300}
 _MOST = 60
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s:@]{1,256}:[^/\s@]{1,256}(?=@)")
 _ESCAPES = re.compile(
@@ -49,13 +51,14 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "listeners": listeners_section,
     "memory": memory_section,
     "proxy": proxy_section,
+    "schema": schema_section,
     "units": units_section,
 }
 
 
 def evidence_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    """Gather all sections side by side, each within the deadline; values of the env file's secrets are masked."""
-    redactor = Redactor.of_env_file(probe["env_file"], probe["secrets"])
+    """Gather all sections side by side, each within the deadline; the secrets of env file and containers are masked."""
+    known = _values_of(probe["env_file"], probe["secrets"])
     wanted: dict[str, Any] = {name: SECTIONS[name] for name in probe.get("sections") or SECTIONS}
     answers: dict[str, Any] = {}
     seconds: dict[str, float] = {}
@@ -68,25 +71,38 @@ def evidence_fact(probe: dict[str, Any]) -> dict[str, Any]:
             found = {"unanswered": f"{type(error).__name__}: {error}"}
         answers[name], seconds[name] = found, round(time.monotonic() - began, 3)
 
+    # The env file may hold other values by now than those that the containers were started with, and print.
+    holders = threading.Thread(target=lambda: known.extend(held_values(probe)), daemon=True)
+    holders.start()
     threads = {name: threading.Thread(target=answer, args=(name, each), daemon=True) for name, each in wanted.items()}
     for thread in threads.values():
         thread.start()
-    for thread in threads.values():
+    for thread in (*threads.values(), holders):
         thread.join(max(0.0, began + DEADLINE_S - time.monotonic()))
     silent = {"unanswered": f"no answer in {DEADLINE_S:.0f} s"}
+    redactor = Redactor(list(known))
     found = {name: _clean(answers.get(name, silent), redactor) for name in wanted}
     return {**_within(found), "seconds": dict(seconds)}
 
 
-def _clean(value: Any, redactor: Redactor) -> Any:
-    """Mask, then bound: a value that was cut in two would no longer be known."""
+def _values_of(path: str, names: list[str]) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            pairs = parse_env(stream.read(1 << 20))
+    except OSError:
+        return []
+    return [value for name, value in pairs if name in set(names)]
+
+
+def _clean(value: Any, redactor: Redactor, limit: int = _LONGEST) -> Any:
+    """Mask, then bound: a value that was cut in two would no longer be known. So nothing is cut before."""
     if isinstance(value, str):
         text = _ESCAPES.sub("", _CREDENTIALS.sub("[secret]", redactor.clean(value)))
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return text if len(text) <= limit else f"{text[:limit]}…"
     if isinstance(value, dict):
-        return {str(name): _clean(each, redactor) for name, each in value.items()}
+        return {str(name): _clean(each, redactor, _LIMITS.get(str(name), _LONGEST)) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_clean(each, redactor) for each in value[:_MOST]]
+        return [_clean(each, redactor, limit) for each in value[:_MOST]]
     return value
 
 

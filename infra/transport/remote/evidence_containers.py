@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["compose_section", "containers_section", "listeners_section"]
 
-import calendar
 import json
 import os
 import re
@@ -13,14 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
+from infra.transport.remote.evidence_logs import check_answer, log_facts, seconds_of
 from infra.transport.remote.processes import run
-from infra.transport.remote.tracebacks import first_error, marked_lines
 
 PATIENCE_S = 2.5
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-_LOG_BYTES = 512 * 1024
-_SHOWN_LINES, _SHOWN_CHARACTERS = 30, 400
-_EARLIER_S = 10
 _OWNER = re.compile(r'\(\("([^"]{1,64})",pid=(\d{1,9})')
 
 
@@ -77,7 +73,12 @@ def _service(engine: Engine, container: str) -> dict[str, Any]:
         if refusal.status == 0:
             raise
         return {}
-    return {**_described(inspected), **_logs(engine, inspected)} if inspected else {}
+    return _whole(engine, inspected) if inspected else {}
+
+
+def _whole(engine: Engine, inspected: dict[str, Any]) -> dict[str, Any]:
+    described = _described(inspected)
+    return {**described, **log_facts(engine, inspected), "check_answer": check_answer(described)}
 
 
 def _described(inspected: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _described(inspected: dict[str, Any]) -> dict[str, Any]:
         "restarts": inspected["RestartCount"],
         "started_at": state["StartedAt"],
         "finished_at": state["FinishedAt"],
-        "age_s": round(time.time() - _seconds(state["StartedAt"])),
+        "age_s": round(time.time() - seconds_of(state["StartedAt"])),
         "image": config["Image"],
         "user": config.get("User") or "",
         "memory_bytes": host.get("Memory") or 0,
@@ -118,25 +119,8 @@ def _described(inspected: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _logs(engine: Engine, inspected: dict[str, Any]) -> dict[str, Any]:
-    """Return the first error since the last start (of one that restarts, of the run before too), and the log's end."""
-    state, container = inspected["State"], inspected["Id"]
-    try:
-        since = _seconds(state["StartedAt"])
-        text = engine.log(container, _LOG_BYTES, since=f"{since:.0f}") if since else ""
-        error = first_error(text)
-        if error is None and inspected["RestartCount"]:
-            earlier = max(0.0, _seconds(state["FinishedAt"]) - _EARLIER_S)
-            text = engine.log(container, _LOG_BYTES, since=f"{earlier:.0f}")
-            error = first_error(text)
-        tail = engine.log(container, _LOG_BYTES, tail=str(_SHOWN_LINES)).splitlines()[-_SHOWN_LINES:]
-    except EngineRefusal as refusal:
-        return {"first_error": None, "marks": [], "log": [str(refusal)]}
-    return {"first_error": error, "marks": marked_lines(text), "log": [line[:_SHOWN_CHARACTERS] for line in tail]}
-
-
 def _probed(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"at": entry.get("End", ""), "exit": entry.get("ExitCode"), "output": str(entry.get("Output", ""))[:600]}
+    return {"at": entry.get("End", ""), "exit": entry.get("ExitCode"), "output": str(entry.get("Output", ""))}
 
 
 def _oom_kills(pid: int) -> int:
@@ -244,11 +228,3 @@ def _labels(listed: dict[str, Any]) -> dict[str, str]:
 
 def _is_one_off(listed: dict[str, Any]) -> bool:
     return _labels(listed).get("com.docker.compose.oneoff") == "True"
-
-
-def _seconds(stamp: str) -> float:
-    """Return the engine's time (RFC 3339, UTC) in seconds since 1970; 0 for its year 1, which stands for never."""
-    try:
-        return max(0.0, float(calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))))
-    except ValueError:
-        return 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["database_section"]
+__all__ = ["database_section", "schema_section"]
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -28,21 +28,29 @@ _LOOK = """SELECT json_build_object(
    CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid) JOIN pg_stat_activity a ON a.pid = b.pid
    GROUP BY 1, 2, 3, 4 ORDER BY waiting DESC LIMIT 5) AS held));
 """
-_REVISION = "SELECT string_agg(version_num, ',') FROM alembic_version;\n"
+_REVISION = "SET lock_timeout = 500; SELECT string_agg(version_num, ',') FROM alembic_version;\n"
 
 
 def database_section(probe: dict[str, Any]) -> dict[str, Any]:
-    """Tell of each declared database what its server says, and of the schema what the migration tool says."""
+    """Tell of each declared database what its server says, and whether it has the env file's passwords."""
     containers = service_containers(Engine(timeout_s=PATIENCE_S), probe["project"])
     with ThreadPoolExecutor(max_workers=8) as pool:
-        schema = pool.submit(_schema, probe["migration"], containers)
         servers = [pool.submit(_server, role, containers) for role in probe["databases"]]
         passwords = pool.submit(_passwords, probe)
-        return {
-            "servers": [each.result() for each in servers],
-            "schema": schema.result(),
-            "passwords": passwords.result(),
-        }
+        return {"servers": [each.result() for each in servers], "passwords": passwords.result()}
+
+
+def schema_section(probe: dict[str, Any]) -> dict[str, Any]:
+    """Ask the migration tool in the running service where the schema is, and which heads its scripts have."""
+    migration: dict[str, Any] = probe["migration"]
+    container = service_containers(Engine(timeout_s=PATIENCE_S), probe["project"]).get(migration.get("service", ""))
+    current: list[str] = migration.get("current") or []
+    if container is None or container["state"] != "running" or not current:
+        return {"asked": False}
+    heads = [*current[:-1], "heads"] if current[-1] == "current" else []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        first, second = pool.submit(_told, container["id"], current), pool.submit(_told, container["id"], heads)
+        return {"asked": True, "current": first.result(), "heads": second.result()}
 
 
 def _passwords(probe: dict[str, Any]) -> dict[str, str]:
@@ -59,29 +67,18 @@ def _server(role: dict[str, Any], containers: dict[str, Any]) -> dict[str, Any]:
         return {**fact, "answers": False, "error": "no running container"}
     looked = _ask(role, container["id"], _LOOK)
     if looked.exit_status != 0:
-        return {**fact, "answers": False, "error": looked.stderr.strip()[-600:]}
+        return {**fact, "answers": False, "error": looked.stderr.strip()}
     seen = json.loads(looked.stdout)
-    revision = _ask(role, container["id"], _REVISION).stdout.strip() if seen["has_revision"] else ""
+    asked = _ask(role, container["id"], _REVISION) if seen["has_revision"] else Finished(0, "", "")
+    revision = asked.stdout.strip() if asked.exit_status == 0 else None  # unknown, as under an exclusive lock
     return {**fact, **seen, "answers": True, "error": "", "revision": revision}
-
-
-def _schema(migration: dict[str, Any], containers: dict[str, Any]) -> dict[str, Any]:
-    """Ask the tool in the running service where the schema is, and which heads its scripts have."""
-    container = containers.get(migration.get("service", ""))
-    current: list[str] = migration.get("current") or []
-    if container is None or container["state"] != "running" or not current:
-        return {"asked": False}
-    heads = [*current[:-1], "heads"] if current[-1] == "current" else []
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        first, second = pool.submit(_told, container["id"], current), pool.submit(_told, container["id"], heads)
-        return {"asked": True, "current": first.result(), "heads": second.result()}
 
 
 def _told(container: str, argv: list[str]) -> dict[str, Any]:
     if not argv:
         return {"exit_status": -1, "stdout": "", "stderr": ""}
     done = run(["docker", "exec", container, *argv], timeout_s=PATIENCE_S)
-    return {"exit_status": done.exit_status, "stdout": done.stdout[-600:], "stderr": done.stderr[-1200:]}
+    return {"exit_status": done.exit_status, "stdout": done.stdout, "stderr": done.stderr}
 
 
 def _ask(role: dict[str, Any], container: str, script: str) -> Finished:

@@ -20,7 +20,6 @@ from infra.transport.remote.processes import run
 PATIENCE_S = 2.5
 _ADMIN = "/var/lib/caddy/admin.sock"
 _CADDYFILE = "/etc/caddy/Caddyfile"
-_BODY = 300
 _COMMON_PATHS = ("/health", "/healthz", "/")
 
 
@@ -68,7 +67,7 @@ def proxy_section(probe: dict[str, Any]) -> dict[str, Any]:
     del probe
     adapted = run(["caddy", "adapt", "--config", _CADDYFILE, "--adapter", "caddyfile"], timeout_s=PATIENCE_S)
     fact: dict[str, Any] = {"file": _CADDYFILE, "adapt_status": adapted.exit_status, "running": False, "differs": False}
-    fact["error"] = adapted.stderr.strip()[-1200:] if adapted.exit_status else ""
+    fact["error"] = adapted.stderr.strip() if adapted.exit_status else ""
     try:
         running = _admin("/config/")
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -160,7 +159,7 @@ def _asked(domain: str, port: int, path: str) -> dict[str, Any]:
         return {"status": 0, "kind": kind, "reason": f"{type(error).__name__}: {error}", "body": "", "milliseconds": 0}
     finally:
         connection.close()
-    shown = body[:_BODY].decode(errors="replace") if answer.status >= 400 else ""  # noqa: PLR2004 (HTTP's errors)
+    shown = body.decode(errors="replace") if answer.status >= 400 else ""  # noqa: PLR2004 (HTTP's errors)
     elapsed = round((time.monotonic() - began) * 1000)
     return {"status": answer.status, "kind": "answer", "reason": answer.reason, "body": shown, "milliseconds": elapsed}
 

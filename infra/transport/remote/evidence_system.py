@@ -135,10 +135,14 @@ def _prunable() -> dict[str, Any]:
     except EngineRefusal as refusal:
         return {"error": str(refusal), "images_bytes": 0, "cache_bytes": 0}
     images_here = usage.get("Images") or []
-    dangling = [each for each in images_here if not each.get("RepoTags") and not each["Containers"]]
+    dangling = [each for each in images_here if _is_dangling(each) and int(each.get("Containers") or 0) <= 0]
     unused = [each for each in usage.get("BuildCache") or [] if not each.get("InUse") and not each.get("Shared")]
     images, cache = sum(each["Size"] for each in dangling), sum(each["Size"] for each in unused)
     return {"error": "", "images_bytes": images, "cache_bytes": cache}
+
+
+def _is_dangling(image: dict[str, Any]) -> bool:
+    return not [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
 
 
 def _unit(block: str) -> tuple[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ActFailure", "Redactor", "Reporter", "speak"]
+__all__ = ["ActFailure", "Redactor", "Reporter", "parse_env", "speak"]
 
 import json
 import os

@@ -6,15 +6,23 @@ whether it matters is decided elsewhere.
 
 from __future__ import annotations
 
-__all__ = ["first_error", "marked_lines"]
+__all__ = ["errors_in", "first_error", "marked_lines"]
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MOST_LINES = 20_000
-_LONGEST = 1000
+_LONGEST = 20_000
 _FRAMES = 120
 _FOLLOWING = 6
+_MOST_CHAINED, _CHAIN_WITHIN = 4, 14
+_JOINT = re.compile(
+    r"[ |]{0,8}(?:The above exception was the direct cause of the following exception:"
+    r"|During handling of the above exception, another exception occurred:)\Z"
+)
 _PYTHON = re.compile(r"(?:  \+ |    \| )?(?:Exception Group )?Traceback \(most recent call last\):\s*\Z")
 _FRAME = re.compile(r'\s+File "([^"\n]{1,500})", line (\d{1,7})')
 _RAISED = re.compile(r"([A-Za-z_][A-Za-z0-9_.]{0,200})(?:: ?(.*))?\Z", re.DOTALL)
@@ -29,26 +37,53 @@ _MARK = re.compile(r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z+0-9:-]{1,8} \
 
 
 def first_error(text: str) -> dict[str, Any] | None:
-    """Return {language, type, message, file, line, line_text, following} of the first error that the log tells of.
+    """Return the first error that a log tells of: see `errors_in`."""
+    return next(iter(errors_in(text, most=1)), None)
 
-    `file` and `line` are those of the innermost frame, `line_text` is the line that names the error, and `following`
-    are the lines right after it, in which some libraries say the rest.
+
+def errors_in(text: str, most: int = 40) -> list[dict[str, Any]]:
+    """Return {language, type, message, file, line, line_text, following, code, then, number} of each error of a log.
+
+    `file` and `line` are those of the innermost frame, `line_text` is the line that names the error and `number` where
+    it stands, `following` are the lines right after it, in which some libraries say the rest. `then` are the errors
+    that were raised because of it, or while it was handled: the last one is what the program ended with.
     """
     lines = [line[:_LONGEST].rstrip("\r") for line in text.split("\n", _MOST_LINES)[:_MOST_LINES]]
-    group: dict[str, Any] | None = None  # which tells only that something inside it went wrong
-    for number, line in enumerate(lines):
-        if line.endswith("(most recent call last):") and _PYTHON.match(line):
-            found = _python(lines, number + 1)
-        elif line.startswith('  File "'):  # a script that can't be read at all has no traceback
-            found = _unreadable(lines, number)
-        elif "rror" in line or "xception" in line:
-            found = _node(lines, number)
-        else:
+    found: list[dict[str, Any]] = []
+    groups: list[dict[str, Any]] = []  # which tell only that something inside them went wrong
+    number = 0
+    while number < len(lines) and len(found) < most:
+        error = _error_at(lines, number)
+        if error is None:
+            number += 1
             continue
-        if found and not found["type"].endswith("ExceptionGroup"):
-            return found
-        group = group or found
-    return group
+        error["then"] = list(_chained(lines, error["number"]))
+        (groups if error["type"].endswith("ExceptionGroup") else found).append(error)
+        number = max(number, *(each["number"] for each in (error, *error["then"]))) + 1
+    return found or groups[:1]
+
+
+def _error_at(lines: list[str], number: int) -> dict[str, Any] | None:
+    """Return the error whose telling begins on a line."""
+    line = lines[number]
+    if line.endswith("(most recent call last):"):
+        return _python(lines, number + 1) if _PYTHON.match(line) else None
+    if line.startswith('  File "'):  # a script that can't be read at all has no traceback
+        return _unreadable(lines, number)
+    return _node(lines, number) if "rror" in line or "xception" in line else None
+
+
+def _chained(lines: list[str], number: int) -> Iterator[dict[str, Any]]:
+    for _ in range(_MOST_CHAINED):
+        below = range(number + 1, min(number + _CHAIN_WITHIN, len(lines)))
+        joint = next((each for each in below if _JOINT.match(lines[each])), None)
+        heads = range(joint + 1, min(joint + 4, len(lines))) if joint is not None else range(0)
+        head = next((each for each in heads if _PYTHON.match(lines[each])), None)
+        error = _python(lines, head + 1) if head is not None else None
+        if error is None:
+            return
+        yield error
+        number = error["number"]
 
 
 def marked_lines(text: str, most: int = 12) -> list[str]:
@@ -106,4 +141,6 @@ def _error(named: re.Match[str], place: tuple[str, int], lines: list[str], numbe
         "line_text": lines[number].strip(),
         "following": following,
         "code": "",
+        "then": [],
+        "number": number,
     }

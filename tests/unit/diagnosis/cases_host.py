@@ -211,6 +211,13 @@ CASES = (
         situation(compose={"exit_status": 15, "error": "yaml: line 1: did not find expected ',' or '}'"}),
     ),
     Case(
+        "HOST_ALTERED",
+        "a file of the hardening",
+        situation(drift=drift("/etc/issue was changed", "Hardening")),
+        situation(drift=drift("the firewall is not loaded", "Hardening")),
+        "host",
+    ),
+    Case(
         "DPKG_LOCKED",
         "by unattended upgrades",
         situation(

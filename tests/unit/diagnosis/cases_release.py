@@ -38,6 +38,7 @@ failed to solve: process "/bin/sh -c npm run build" did not complete successfull
 NO_ANSWER = """#2 ERROR: failed to do request: Head "https://registry-1.docker.io/v2/library/python/manifests/3.11-slim": dial tcp: lookup registry-1.docker.io on 10.255.255.53:53: no such host
 failed to solve: python:3.11-slim: failed to resolve source metadata for docker.io/library/python:3.11-slim: failed to do request: Head "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host"""
 NO_TAG = "failed to solve: python:3.99-slim: failed to resolve source metadata for docker.io/library/python:3.99-slim: docker.io/library/python:3.99-slim: not found"
+NO_TAG_THERE = "failed to solve: r.test:5000/library/node:99: failed to resolve source metadata for r.test:5000/library/node:99: r.test:5000/library/node:99: not found"
 DENIED = (
     "Error response from daemon: pull access denied for tsh-erp, repository does not exist or may require 'docker login': "
     "denied: requested access to the resource is denied"
@@ -147,6 +148,13 @@ CASES = (
         "CORS_ORIGINS",
     ),
     Case(
+        "ENV_SETTING_BAD",
+        "a list that is raised because of another error",
+        situation(services=_ill(error("json.decoder.JSONDecodeError", "Expecting value: line 1", then=[LIST]))),
+        situation(services=_ill(error("json.decoder.JSONDecodeError", "Expecting value: line 1"))),
+        "CORS_ORIGINS",
+    ),
+    Case(
         "PASSWORD_UNSAFE",
         "an @ in it",
         situation(services=_ill(HOST_NAME)),
@@ -224,8 +232,14 @@ CASES = (
     ),
     Case(
         "COMMIT_GONE",
-        "force-push",
-        situation(failure("COMMIT_MISSING", f"fatal: remote error: upload-pack: not our ref {COMMIT}", phase="clone")),
+        "force-push, and the server hangs up",
+        situation(
+            failure(
+                "COMMIT_MISSING",
+                f"fatal: remote error: upload-pack: not our ref {COMMIT}\nfatal: the remote end hung up unexpectedly",
+                phase="clone",
+            )
+        ),
         situation(failure("COMMIT_MISSING", RESOLVE, phase="clone")),
     ),
     Case(
@@ -315,6 +329,13 @@ CASES = (
     ),
     Case(
         "BASE_IMAGE_MISSING",
+        "no such tag in a registry with a port",
+        situation(failure(BUILD, NO_TAG_THERE, phase="build")),
+        situation(failure("MIGRATION_FAILED", NO_TAG_THERE, phase="migrate")),
+        "r.test:5000/library/node:99",
+    ),
+    Case(
+        "BASE_IMAGE_MISSING",
         "pulling what is built here",
         situation(failure(PULL, DENIED, phase="build")),
         situation(failure("SERVICE_CRASHED", DENIED, phase="compose-up")),
@@ -326,6 +347,19 @@ CASES = (
         situation(failure(BUILD, NO_ANSWER, phase="build")),
         situation(failure(BUILD, NO_TAG, phase="build")),
         "registry-1.docker.io",
+    ),
+    Case(
+        "REGISTRY_SILENT",
+        "Debian's archive",
+        situation(
+            failure(
+                "PACKAGES_FAILED",
+                "E: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'deb.debian.org'",
+                phase="baseline",
+            )
+        ),
+        situation(failure("PACKAGES_FAILED", "E: Unable to locate package docker-compose-plugin", phase="baseline")),
+        "deb.debian.org",
     ),
     Case(
         "REGISTRY_SILENT",

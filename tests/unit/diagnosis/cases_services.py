@@ -132,6 +132,13 @@ CASES = (
         "the name tsh_neurolink",
     ),
     Case(
+        "NAME_TAKEN_BY_OURS",
+        "by facts alone: the service has no container, and a leftover has its name",
+        situation(services={"redis_staging": None, "old": service("old", container="redis_staging")}),
+        situation(services={"redis_staging": None, "old": service("old", container="tsh_old")}),
+        "the name redis_staging",
+    ),
+    Case(
         "CONTAINER_ALTERED",
         "limits changed by hand",
         situation(drift=drift("service app_staging has another limit of memory bytes", "ComposeStack")),
@@ -251,6 +258,12 @@ CASES = (
         "frozen, whatever it logged before",
         situation(services=_app(frozen=3, first_error=ATTRIBUTE), http=QUIET),
         situation(services=_app(CRASHED, first_error=ATTRIBUTE), http=QUIET),
+    ),
+    Case(
+        "SERVICE_HUNG",
+        "hours after an error that it survived",
+        situation(services=_app(first_error={**ATTRIBUTE, "age_s": 7000}), http=QUIET),
+        situation(services=_app(first_error={**ATTRIBUTE, "age_s": 7000}, recent=[ATTRIBUTE]), http=QUIET),
     ),
     Case(
         "SERVICE_HUNG",

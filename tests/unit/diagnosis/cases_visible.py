@@ -9,6 +9,7 @@ HEADS = (
     "FAILED: Multiple head revisions are present for given argument 'head'; please specify a specific target revision"
 )
 UNDEFINED = error("psycopg2.errors.UndefinedTable", 'relation "branches" does not exist', following=["LINE 1: SELECT"])
+COLUMN = error("psycopg.errors.UndefinedColumn", "column orders.retry_count does not exist")
 ENUM = error("LookupError", "'ACTIVE' is not among the defined enum values. Enum name: status")
 TRACEBACK = """INFO  [alembic.runtime.migration] Running upgrade 0001 -> 0002, more
 Traceback (most recent call last):
@@ -21,6 +22,8 @@ NOTHING_BEHIND = {"dns": {"domain": {"name": "staging.erp.tsh.sale", "addresses"
 UNHEALTHY = {"health": "unhealthy", "check": ["CMD-SHELL", "curl -fsS http://localhost:3000/ || exit 1"]}
 NOT_FOUND = {"exit": 22, "output": "curl: (22) The requested URL returned error: 404"}
 REFUSED = {"exit": 7, "output": "curl: (7) Failed to connect to localhost port 3000: Connection refused"}
+SILENT_CHECK = {**UNHEALTHY, "health_log": [{"exit": 1, "output": "The answer is not 200"}]}
+VAIN = {"inside": "8000", "path": "/healthz", "published": True, "status": 404}
 TIMED_OUT = {"exit": -1, "output": "Health check exceeded timeout (10s)"}
 BOARD = "tds_admin_dashboard_staging"
 STARTING = "psql: error: connection to server on socket failed: FATAL:  the database system is starting up"
@@ -30,7 +33,7 @@ PANIC = ['2026-11-24 18:00:00.000 UTC [9] PANIC:  could not write to file "pg_wa
 
 
 def _server(**changes: object) -> dict[str, object]:
-    return {"servers": [{**SERVER, **changes}], "schema": {"asked": False}}
+    return {"servers": [{**SERVER, **changes}]}
 
 
 def _units(**changes: object) -> dict[str, object]:
@@ -47,8 +50,8 @@ CASES = (
     Case(
         "MULTIPLE_HEADS",
         "the tool lists two",
-        situation(database={"schema": {"asked": True, "heads": {"stdout": "7f3a (head)\n81c2 (head)\n"}}}),
-        situation(database={"schema": {"asked": True, "heads": {"stdout": "7f3a (head)\n"}}}),
+        situation(schema={"heads": {"stdout": "7f3a (head)\n81c2 (head)\n"}}),
+        situation(schema={"heads": {"stdout": "7f3a (head)\n"}}),
     ),
     Case(
         "MIGRATION_CONFIG_MISSING",
@@ -82,6 +85,12 @@ CASES = (
     ),
     Case(
         "SCHEMA_BEHIND",
+        "a revision less",
+        situation(database=_server(revision="6a10")),
+        situation(database=_server(revision=None)),
+    ),
+    Case(
+        "SCHEMA_BEHIND",
         "by a look",
         situation(drift=drift("the schema is at revision 6a10 instead of 7f3a", "Migrations")),
         situation(drift=drift("where the schema stands is unknown: service app_staging can't tell", "Migrations")),
@@ -92,6 +101,18 @@ CASES = (
         situation(services={"app_staging": service(health="unhealthy", first_error=UNDEFINED)}),
         situation(services={"app_staging": service(first_error=UNDEFINED)}),
         "branches",
+    ),
+    Case(
+        "SCHEMA_DRIFT",
+        "a column that is gone, after older errors",
+        situation(
+            statements=statement("orders", "GET /orders answered 500: oops"),
+            services={"app_staging": service(first_error=error("OSError", "x"), recent=[COLUMN])},
+        ),
+        situation(
+            statements=statement("orders", "GET /orders answered 404: oops"), services={"app_staging": service()}
+        ),
+        "orders.retry_count",
     ),
     Case(
         "SCHEMA_DRIFT",
@@ -163,6 +184,13 @@ CASES = (
         situation(services={BOARD: service(BOARD, **UNHEALTHY, health_log=[NOT_FOUND])}),
         situation(services={BOARD: service(BOARD, **UNHEALTHY, health_log=[{"exit": 1, "output": "boom"}])}),
         BOARD,
+    ),
+    Case(
+        "HEALTH_CHECK_WRONG",
+        "a path that there is not, by asking the same from outside",
+        situation(services={"app_staging": service(**SILENT_CHECK, check_answer=VAIN)}),
+        situation(services={"app_staging": service(**SILENT_CHECK, check_answer={**VAIN, "status": 503})}),
+        "app_staging",
     ),
     Case(
         "HEALTH_CHECK_WRONG",

@@ -104,6 +104,8 @@ def service(name: str = "app_staging", **changes: Any) -> dict[str, Any]:
         "published": [{"address": "127.0.0.1", "port": PORTS.get(name, 9000), "inside": "8000"}],
         "mounts": [{"type": "bind", "source": f"{HOME}/uploads/staging", "target": "/app/uploads"}],
         "first_error": None,
+        "recent": [],
+        "check_answer": {},
         "marks": [],
         "log": ["INFO: Uvicorn running on http://0.0.0.0:8000"],
         **changes,
@@ -114,7 +116,7 @@ def error(kind: str, message: str = "", **changes: Any) -> dict[str, Any]:
     """Return a log's first error."""
     line = f"{kind}: {message}" if message else kind
     fields = {"language": "python", "type": kind, "message": message, "file": "/app/main.py", "line": 12}
-    return {**fields, "line_text": line, "following": [], "code": "", **changes}
+    return {**fields, "line_text": line, "following": [], "code": "", "then": [], "age_s": 9, **changes}
 
 
 def answer(status: int = 200, kind: str = "answer", **changes: Any) -> dict[str, Any]:
@@ -255,12 +257,12 @@ def healthy() -> dict[str, Any]:
                     "idle": [],
                 }
             ],
-            "schema": {
-                "asked": True,
-                "current": {"exit_status": 0, "stdout": "7f3a (head)\n", "stderr": ""},
-                "heads": {"exit_status": 0, "stdout": "7f3a (head)\n", "stderr": ""},
-            },
             "passwords": {"POSTGRES_PASSWORD": "matches"},
+        },
+        "schema": {
+            "asked": True,
+            "current": {"exit_status": 0, "stdout": "7f3a (head)\n", "stderr": ""},
+            "heads": {"exit_status": 0, "stdout": "7f3a (head)\n", "stderr": ""},
         },
         "git": {
             "directory": HOME,

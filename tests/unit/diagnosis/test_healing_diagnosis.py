@@ -147,7 +147,7 @@ def test_a_symptom_is_named_only_while_nothing_else_is_proved() -> None:
 UNKNOWN = {
     "a step": situation(failure("PAM_FAILED", "first\nthe last line\n", phase="hardening")),
     "a statement": situation(statements=statement("mail", "no mail arrived")),
-    "a drift": situation(drift=drift("/etc/issue was changed", "Hardening")),
+    "a drift": situation(drift=drift("droplet: size was changed", "Droplet", layer="digitalocean")),
     "a status": situation(services={"app_staging": service(state="removing")}),
 }
 

@@ -19,7 +19,7 @@ from infra.errors import AuthenticationError, UnreachableError
 from infra.healing.evidence import HOST_SECTIONS, collect, question
 from infra.redaction import PROCESS
 from infra.transport.remote import evidence as remote
-from infra.transport.remote.tracebacks import first_error, marked_lines
+from infra.transport.remote.tracebacks import errors_in, first_error, marked_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,6 +130,17 @@ def test_what_a_library_says_below_its_error_is_kept() -> None:
     ]
 
 
+def test_what_was_raised_because_of_it_is_kept_behind_it() -> None:
+    found = first_error(PYTHON)
+    assert found is not None
+    assert [(each["type"], each["message"]) for each in found["then"]] == [("RuntimeError", "cannot start")]
+
+
+def test_all_errors_of_a_log_are_told_in_their_order() -> None:
+    found = errors_in(f"{PYTHON}x\n{NODE_OWN}y\n{GROUP}")
+    assert [each["type"] for each in found] == ["ModuleNotFoundError", "TypeError", "AttributeError"]
+
+
 def test_nodes_code_is_a_field() -> None:
     assert (first_error(NODE) or {})["code"] == "MODULE_NOT_FOUND"
 
@@ -187,11 +198,18 @@ def test_secrets_and_what_a_terminal_obeys_do_not_leave_the_host(
     assert found["containers"]["services"]["app"]["log"] == ["pw=[secret]", "postgresql://[secret]@db/x", "visible"]
 
 
+def test_what_containers_were_started_with_is_masked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "held_values", lambda _: ["the-value-of-before"])
+    monkeypatch.setattr(remote, "SECTIONS", {"memory": lambda _: {"log": ["key the-value-of-before"]}})
+    found = remote.evidence_fact(_probe(tmp_path))
+    assert found["memory"]["log"] == ["key [secret]"]
+
+
 def test_a_secret_at_the_edge_of_a_long_line_is_masked_before_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = "x" * 1993 + "hunter2hunter2" + "y" * 4000
-    monkeypatch.setattr(remote, "SECTIONS", {"memory": lambda _: {"log": [line]}})
+    lines = {"text": "x" * 1993 + "hunter2hunter2" + "y" * 4000, "log": ["x" * 394 + "hunter2hunter2" + "y" * 4000]}
+    monkeypatch.setattr(remote, "SECTIONS", {"memory": lambda _: lines})
     text = json.dumps(remote.evidence_fact(_probe(tmp_path)))
     assert "hunter" not in text
     assert len(text) < 3000

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from incident_samples import INCIDENTS, JSON, SAMPLES, at, half_way, lock_file, placeholders
 
+from infra.healing import document as document_module
 from infra.healing import incident as incident_module
 from infra.healing import model
+from infra.healing import plain as plain_module
 from infra.healing.document import DamagedIncidentError, document_of, incident_of, masked, read, write
 from infra.healing.metrics import metrics_of
-from infra.healing.plain import to_plain
+from infra.healing.plain import ShapeError, to_plain
 from infra.healing.wording import fill, title_of, visible
 from infra.redaction import MASK, Redactor
 
@@ -153,6 +155,25 @@ def test_what_is_no_document_is_told_so(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "incident.json").write_bytes(content)
     with pytest.raises(DamagedIncidentError):
         read(tmp_path)
+
+
+def test_a_document_of_another_size_or_depth_than_any_written_here_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = write(lock_file(), tmp_path)
+    monkeypatch.setattr(document_module, "LIMIT_BYTES", 1000)
+    with pytest.raises(DamagedIncidentError, match="larger than 1000 bytes"):
+        read(directory)
+    monkeypatch.setattr(plain_module, "_DEPTH", 3)
+    with pytest.raises(ShapeError, match="at most 3 levels"):
+        incident_of(document_of(lock_file()))
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", "x" * 65, "a\nb"])
+def test_an_id_that_is_no_directorys_name_is_never_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ShapeError, match="id: expected letters"):
+        write(dataclasses.replace(lock_file(), id=name), tmp_path / "incidents")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_absent_document_is_told_so(tmp_path: Path) -> None:
