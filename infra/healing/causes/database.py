@@ -43,6 +43,7 @@ _REFUSED = re.compile(
 _TOO_MANY = re.compile(r".{0,400}?FATAL:  ?(?:sorry, too many clients already|remaining connection slots are reserved)")
 _RESERVED = 3
 _HELD_S = 5.0
+_TIMED_OUT = 124
 
 
 def _database_locked(situation: Situation) -> Iterator[Seen]:
