@@ -1,7 +1,8 @@
-"""Somebody holds every connection that the database gives, for a while."""
+"""Somebody ends the application's connections and holds every one that the database gives, for a while."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from bed import APP
@@ -10,11 +11,12 @@ from faultcase import Case
 if TYPE_CHECKING:
     from bed import Lab
 
-HOLD_S = 25
+HOLD_S = 35
 HOLDER = f"""
 import os, time, psycopg
 url = os.environ["DATABASE_URL"]
-held = []
+held = [psycopg.connect(url, autocommit=True)]
+held[0].execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND client_addr IS NOT NULL")
 for _ in range(200):
     try:
         held.append(psycopg.connect(url))
@@ -25,7 +27,10 @@ time.sleep({HOLD_S})
 
 
 def inject(lab: Lab) -> None:
-    lab.background(f"docker exec -i {APP} python -c '{HOLDER}'")
+    lab.background(f"docker exec -i {APP} python -", HOLDER, ends=True)
+    deadline = time.monotonic() + 20
+    while lab.https("/ready") == 200 and time.monotonic() < deadline:
+        time.sleep(0.5)
 
 
 CASE = Case(
@@ -37,6 +42,5 @@ CASE = Case(
     inject=inject,
     broken=lambda lab: "" if lab.https("/ready") == 200 else "the application is not ready",
     causes=("DATABASE_FULL_OF_CONNECTIONS",),
-    shows_within_s=20,
     watched=True,
 )
