@@ -64,7 +64,7 @@ def declared_of(session: Session) -> Declared:
         authority=str(outputs.get("ca_certificate") or ""),
         manages_dns=bool(settings.dns and settings.dns.manage),
         may_push=settings.healing.push,
-        deploy_patched=settings.healing.deploy_patched,
+        deploy_patched=settings.healing.deploy_patched and not workload.commit,
     )
 
 

@@ -130,9 +130,11 @@ def _skew(answer: Mapping[str, Any], asked_at: float) -> int:
 
 def _unreachable(error: GreenroomError) -> dict[str, Any]:
     refused = isinstance(error, AuthenticationError)
-    fields = {"reason": error.message, "hint": error.hint, "host": "", "code": "HOST_REFUSED" if refused else ""}
+    fields = {"reason": error.message, "hint": error.hint, "host": "", "code": ""}
     if isinstance(error, StepError):
         fields |= {"reason": error.evidence, "host": error.host, "code": error.code}
+    elif isinstance(error, AuthenticationError):
+        fields |= {"host": error.host, "code": error.code}
     return {"kind": "refused" if refused else "silent", **fields}
 
 
