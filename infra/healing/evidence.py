@@ -16,7 +16,7 @@ Sections, by name (a host's section that could not be gathered reads `{"unanswer
                  [{path, size_bytes}] and prunable {images_bytes, cache_bytes}
     memory       total, available, swap_total, swap_free (bytes), load
     units        units {unit: load, active, sub, result, exit_status, restarts, since, journal}, failed, daemon_json
-    kernel       oom [{container (id), task, pid, at}]
+    kernel       oom [{container (id), task, pid, at, age_s}]
     dns          domain and repository {name, addresses, error; port, connects}, resolvers
     certificate  served, error, verify_code (X509_V_ERR_…), verify_error, now; added here: subject, issuer, names,
                  not_before, not_after (RFC 3339), skew_s (how far the host's clock is ahead of the controller's)

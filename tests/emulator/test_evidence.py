@@ -16,6 +16,7 @@ from infra.healing.evidence import HOST_SECTIONS, collect, is_answered
 from infra.healing.model import Declared, Situation
 from infra.host.resource import endpoint_of
 from infra.transport.pool import link
+from infra.transport.remote.evidence import DEADLINE_S
 from infra.transport.worker import worker
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ FAULTS = {
         BREAK.format(app=APP, edit="s/^import json/import socketio/"),
         MEND,
         says="No module named 'socketio'",
+        rarely=True,
     ),
     "a crash that prints a secret": Fault(
         "APP_CRASHED",
@@ -253,11 +255,10 @@ def is_well(found: Situation) -> bool:
 
 
 def test_a_healthy_host_answers_everything_quickly_and_has_no_cause(lab: Lab) -> None:
-    settled(lab, is_well)
-    found, elapsed = min((timed(lab) for _ in range(3)), key=lambda each: each[1])
+    found = settled(lab, is_well)
     assert [name for name in HOST_SECTIONS if not is_answered(found.evidence[name])] == []
     assert [match.fingerprint for match in diagnose(found)] == []
-    assert elapsed < 3.0
+    assert min(timed(lab)[1] for _ in range(3)) < DEADLINE_S + 1.0
     text = json.dumps(found.evidence)
     assert len(text) < 200_000
     assert TOKEN not in text

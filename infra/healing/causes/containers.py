@@ -22,6 +22,7 @@ from infra.healing.matching import (
     Seen,
     cause,
     entries,
+    failed,
     listed,
     lookup,
     number,
@@ -48,6 +49,8 @@ NOT_FOUND = re.compile(
 )
 NOT_THERE = re.compile(r".{0,300}?(?:[Cc]onnection refused|Failed to connect to|ECONNREFUSED)", re.DOTALL)
 SLOW_CHECK = re.compile(r"Health check exceeded timeout \(")
+_KILLED = 137
+_STARTING = ("SERVICE_CRASHED", "SERVICE_UNHEALTHY", "SERVICE_TIMEOUT")
 _SETTLED_S = 30.0
 _FRESH_S = 300.0
 LOGS = "greenroom logs -s {stack} {subject}"
@@ -58,13 +61,16 @@ def _state(each: Mapping[str, Any]) -> str:
 
 
 def is_oom(situation: Situation, each: Mapping[str, Any]) -> bool:
-    """Tell whether the kernel has killed the container, or a process in it, for want of memory."""
+    """Tell whether the kernel has killed the container, or a process in it, for want of memory.
+
+    The engine's own flag counts only of a container that was killed: with cgroup v1 it is also set on running ones
+    whose neighbour was.
+    """
+    if bool(each.get("oom_killed")) and _state(each) != "running" and number(each.get("exit_code")) == _KILLED:
+        return True
     kills = listed(section(situation, "kernel").get("oom"))
-    return (
-        bool(each.get("oom_killed"))
-        or number(each.get("oom_kills")) > 0
-        or any(kill.get("container") == each.get("id") and kill.get("container") for kill in kills)
-    )
+    own = [kill for kill in kills if kill.get("container") and kill.get("container") == each.get("id")]
+    return number(each.get("oom_kills")) > 0 or any(number(kill.get("age_s")) <= _FRESH_S for kill in own)
 
 
 def is_silent(situation: Situation, each: Mapping[str, Any]) -> bool:
@@ -139,7 +145,7 @@ def _service_hung(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
         frozen = number(each.get("frozen")) > 0
         is_other = is_oom(situation, each) or (has_fresh_error(situation, name) and not frozen)
-        if _state(each) != "running" or is_other or not _is_settled(each):
+        if _state(each) != "running" or is_other or not (frozen or _is_settled(each)):
             continue
         silent, unhealthy = is_silent(situation, each), each.get("health") == "unhealthy"
         said = text(lookup((listed(each.get("health_log")) or [{}])[-1], "output")).strip()
@@ -158,7 +164,7 @@ def _is_settled(each: Mapping[str, Any]) -> bool:
 
 def _service_out_of_memory(situation: Situation) -> Iterator[Seen]:
     for name, each in services(situation).items():
-        if is_oom(situation, each) and (is_ill(situation, name) or situation.failure is not None):
+        if is_oom(situation, each) and (is_ill(situation, name) or failed(situation, *_STARTING)):
             limit = f"{number(each.get('memory_bytes')) / 1024**2:.0f} MiB"
             line = f"{each.get('container')}: killed by the kernel at its limit of {limit}"
             yield Seen(name, proof("docker inspect", line), 0.96, {"limit": limit, "container": each.get("container")})

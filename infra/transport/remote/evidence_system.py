@@ -7,7 +7,9 @@ __all__ = ["disk_section", "kernel_section", "memory_section", "units_section"]
 import json
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
@@ -84,8 +86,17 @@ def kernel_section(probe: dict[str, Any]) -> dict[str, Any]:
         inside = _CONTAINER.findall(found.group(1)) if found else []
         if found and inside:
             at = line.split(" ", 1)[0]
-            kills.append({"container": inside[-1], "task": found.group(2), "pid": int(found.group(3)), "at": at})
+            killed = {"container": inside[-1], "task": found.group(2), "pid": int(found.group(3))}
+            kills.append({**killed, "at": at, "age_s": _age(at)})
     return {"oom": kills[-20:], "error": printed.stderr.strip()[:300] if printed.exit_status else ""}
+
+
+def _age(stamp: str) -> int:
+    """Return how long ago dmesg's time (2026-11-24T18:41:33,898420+00:00) was, in seconds; 0 for none."""
+    try:
+        return max(0, round(time.time() - datetime.fromisoformat(stamp.replace(",", ".")).timestamp()))
+    except ValueError:
+        return 0
 
 
 def _space(path: str, space: os.statvfs_result) -> dict[str, Any]:

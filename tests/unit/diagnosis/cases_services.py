@@ -237,6 +237,25 @@ CASES = (
         "app_staging",
     ),
     Case(
+        "SERVICE_STOPPED",
+        "beside a service that carries the flag of a neighbour's end",
+        situation(services={"redis_staging": None, **_app(oom_killed=True, first_error=ATTRIBUTE)}),
+        situation(services=_app(oom_killed=True)),
+        "redis_staging",
+    ),
+    Case(
+        "SERVICE_OUT_OF_MEMORY",
+        "a process in it, and it is unhealthy since",
+        situation(services=_app(health="unhealthy", oom_kills=1)),
+        situation(services=_app(health="unhealthy", oom_killed=True)),
+    ),
+    Case(
+        "SERVICE_OUT_OF_MEMORY",
+        "long ago is no reason",
+        situation(services=_app(CRASHED, exit_code=137, oom_killed=True)),
+        situation(services=_app(health="unhealthy"), kernel={"oom": [{"container": f"{2:064x}", "age_s": 9000}]}),
+    ),
+    Case(
         "SERVICE_OUT_OF_MEMORY",
         "by the kernel's word, in a loop of restarts",
         situation(
@@ -255,8 +274,8 @@ CASES = (
     ),
     Case(
         "SERVICE_HUNG",
-        "frozen, whatever it logged before",
-        situation(services=_app(frozen=3, first_error=ATTRIBUTE), http=QUIET),
+        "frozen while it starts, whatever it logged before",
+        situation(services=_app(frozen=3, health="starting", age_s=5, first_error=ATTRIBUTE), http=QUIET),
         situation(services=_app(CRASHED, first_error=ATTRIBUTE), http=QUIET),
     ),
     Case(

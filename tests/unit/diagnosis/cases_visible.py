@@ -142,6 +142,15 @@ CASES = (
     ),
     Case(
         "DATABASE_LOCKED",
+        "until the migration's own deadline",
+        situation(
+            failure(MIGRATE, "no end after 600 s", phase="migrate", exit_status=124),
+            database=_server(idle=[{"pid": 412, "state": "idle in transaction", "age_s": 912}], revision=None),
+        ),
+        situation(failure(MIGRATE, "no end after 600 s", phase="migrate", exit_status=124)),
+    ),
+    Case(
+        "DATABASE_LOCKED",
         "others wait right now",
         situation(database=_server(blockers=[{"pid": 412, "state": "active", "age_s": 60, "waiting": 3}])),
         situation(database=_server(blockers=[{"pid": 412, "state": "active", "age_s": 1, "waiting": 1}])),
