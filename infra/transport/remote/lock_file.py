@@ -94,8 +94,8 @@ def _argv(name: str, image: str, work: str) -> list[str]:
         *("docker", "run", "--rm", "--name", name, "--quiet"),
         *("--memory", "768m", "--memory-swap", "768m", "--pids-limit", "256", "--cpus", "2"),
         *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"),
-        *("--tmpfs", "/tmp:size=512m,mode=1777", "--mount", f"type=bind,source={work},target=/work"),  # noqa: S108
-        *("--workdir", "/work", "--env", "HOME=/tmp", "--env", "npm_config_cache=/tmp/npm"),
+        *("--tmpfs", "/tmp:size=512m,mode=1777", "--mount", f"type=bind,source={work},target=/lock"),  # noqa: S108
+        *("--workdir", "/lock", "--env", "HOME=/tmp", "--env", "npm_config_cache=/tmp/npm"),
         *("--env", "npm_config_update_notifier=false", "--entrypoint", "/bin/sh", image, "-c", _SCRIPT),
     ]
 
