@@ -199,8 +199,8 @@ def test_what_a_channel_did_not_take_is_sent_again_when_asked_for(
             f"\n  greenroom:healing:\n    escalation:\n      webhook: {{url: {server.url}, secret: ESCALATION_KEY}}\n"
         )
         stack = project / "Pulumi.local.yaml"
-        before = re.sub(r"^  greenroom:healing:.*\n", "", stack.read_text(), flags=re.MULTILINE)
-        stack.write_text(before.replace("    ADMIN_PASSWORD:", declared, 1) + healing)
+        text = re.sub(r"  greenroom:healing:.*\n(?:    .*\n)*", "", stack.read_text())
+        stack.write_text(text.replace("    ADMIN_PASSWORD:", declared, 1) + healing)
         codes = [run(["incidents", half_way().id, "--escalate"]) for _ in range(3)]
     assert codes == [1, 0, 0]
     assert len(server.requests) == 2
