@@ -148,6 +148,8 @@ class Audit:
                 last = {"seq": len(found.lines), "mac": START}  # damaged: the chain is broken, and the log goes on
             if found.torn:
                 self._log_cut(len(found.torn))
+            if last is not None and len(found.lines) == 1 and not self._head.exists():
+                self._count(last)  # whoever began the log was killed before its head
             if last is None:
                 last = self._add(None, "start", subject="", arguments={"schema": SCHEMA, "salt": _salt()})
             if found.torn:
@@ -219,9 +221,14 @@ class Audit:
             file.write(_canonical(entry).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        count, mac = int(entry["seq"]), str(entry["mac"])
-        self._write_head(Head(count, mac, _mac(keys.heads, {"count": count, "last": mac})))
+        self._count(entry)
         return entry
+
+    def _count(self, entry: Mapping[str, Any]) -> None:
+        """Write the head that counts the log up to this entry."""
+        count, mac = int(entry["seq"]), str(entry["mac"])
+        keys = self._keys(self._salt_on_disk())
+        self._write_head(Head(count, mac, _mac(keys.heads, {"count": count, "last": mac})))
 
     def _write_head(self, head: Head) -> None:
         temporary = self._head.with_suffix(".new")

@@ -314,6 +314,20 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_log_that_holds(tmp_path:
     assert audit.verify() == []
 
 
+def test_a_log_whose_beginner_was_killed_before_its_head_is_counted_before_it_goes_on(tmp_path: Path) -> None:
+    log_of(tmp_path, 1)
+    first = (tmp_path / LOG).read_bytes().splitlines(keepends=True)[0]
+    (tmp_path / LOG).write_bytes(first)
+    (tmp_path / HEAD).unlink()
+    audit = Audit(tmp_path, PASSPHRASE)
+    assert [each.tampered for each in audit.verify()] == [False]
+    counted: list[Head | None] = []
+    audit._add = lambda *_given, **_told: counted.append(audit.head()) or {}
+    with pytest.raises(TypeError):
+        audit.append("up", "stack")
+    assert [each.count for each in counted if each] == [1], "a second kill would have left two entries and no head"
+
+
 def test_writers_side_by_side_make_one_chain(tmp_path: Path) -> None:
     def write(number: int) -> None:
         log = Audit(tmp_path, PASSPHRASE)
