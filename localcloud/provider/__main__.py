@@ -25,6 +25,7 @@ _GRACE_S = 1.0
 
 def main() -> None:
     """Serve until told to stop."""
+    parent = os.getppid()  # an engine may vanish while this one starts
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
@@ -41,7 +42,6 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    parent = os.getppid()
     while not stop.wait(_LOOK_AT_PARENT_S):
         if os.getppid() != parent:
             break
