@@ -52,9 +52,8 @@ def _database_locked(situation: Situation) -> Iterator[Seen]:
     servers = listed(section(situation, "database").get("servers"))
     blockers = [each for server in servers for each in listed(server.get("blockers"))]
     idle = [each for server in servers for each in listed(server.get("idle")) if number(each.get("age_s")) >= _HELD_S]
-    if not (
-        said or (failure is not None and blockers) or any(number(each.get("age_s")) >= _HELD_S for each in blockers)
-    ):
+    waited = failure is not None and (blockers or (idle and failure.exit_status in (None, _TIMED_OUT)))
+    if not (said or waited or any(number(each.get("age_s")) >= _HELD_S for each in blockers)):
         return
     holder: Mapping[str, Any] = next(iter([*blockers, *idle]), {})
     pid, age = holder.get("pid", "unknown"), number(holder.get("age_s"))

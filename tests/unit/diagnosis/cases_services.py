@@ -153,6 +153,16 @@ CASES = (
         "miner",
     ),
     Case(
+        "CONTAINER_ALTERED",
+        "made by another hand; the containers of a release that does not start are its own",
+        situation(drift=drift("service app_staging runs with another configuration", "ComposeStack")),
+        situation(
+            failure("SERVICE_CRASHED", "ImportError", phase="compose-up"),
+            drift=drift("service app_staging runs with another configuration", "ComposeStack"),
+        ),
+        "app_staging",
+    ),
+    Case(
         "DEPENDENCY_UNHEALTHY",
         "and nothing tells why",
         situation(
