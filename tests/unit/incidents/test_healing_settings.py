@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[3]
-GOOD = (ROOT / "Pulumi.local.yaml").read_text()
+GOOD = re.sub(r"  greenroom:healing:.*\n(?:    .*\n)*", "", (ROOT / "Pulumi.local.yaml").read_text())
+"""Without what it says of healing itself: each test says that."""
 SECRETS = "    ADMIN_PASSWORD:"
 HEALING = """
   greenroom:healing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -198,7 +199,8 @@ def test_what_a_channel_did_not_take_is_sent_again_when_asked_for(
             f"\n  greenroom:healing:\n    escalation:\n      webhook: {{url: {server.url}, secret: ESCALATION_KEY}}\n"
         )
         stack = project / "Pulumi.local.yaml"
-        stack.write_text(stack.read_text().replace("    ADMIN_PASSWORD:", declared, 1) + healing)
+        text = re.sub(r"  greenroom:healing:.*\n(?:    .*\n)*", "", stack.read_text())
+        stack.write_text(text.replace("    ADMIN_PASSWORD:", declared, 1) + healing)
         codes = [run(["incidents", half_way().id, "--escalate"]) for _ in range(3)]
     assert codes == [1, 0, 0]
     assert len(server.requests) == 2
