@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from pulumi import Input, Output, ResourceOptions
 
+_IMPATIENT = "PGOPTIONS=-c lock_timeout=10s"
+"""To libpq: a migration that waits for somebody's lock gives up and says so, instead of keeping the readers behind it
+waiting too. Other databases don't read it."""
 _MARK = "-- where the schema stands --"
 _MIGRATE_S = 600.0
 
@@ -159,7 +162,7 @@ def _migrate(spec: dict[str, Any]) -> acts.Act:
     workload = spec["workload"]
     script = f"{shlex.join(spec['command'])} && echo {shlex.quote(_MARK)} && {shlex.join(spec['current'])}"
     where = ["--workdir", spec["workdir"]] if spec["workdir"] else []
-    flags = ["--rm", "--no-TTY", "--no-deps", "--quiet-pull", *where]
+    flags = ["--rm", "--no-TTY", "--no-deps", "--quiet-pull", "--env", _IMPATIENT, *where]
     return acts.run(
         "the release's migrations have not been run",
         [*compose.arguments(workload, labelled=True), "run", *flags, spec["service"], "sh", "-c", script],

@@ -84,12 +84,19 @@ class Snapshot:
     facts: dict[str, Any]
 
     def changed(self, later: Snapshot) -> dict[str, str]:
-        """Name what is another one later; what can't be asked at one of the two times is not judged."""
+        """Name what is another one later; what can't be asked at one of the two times is not judged.
+
+        A volume more is no harm (a fault may bring one along); one less is.
+        """
         return {
             name: f"{self.facts[name]!r} became {later.facts[name]!r}"
             for name in self.facts
-            if None not in (self.facts[name], later.facts.get(name)) and self.facts[name] != later.facts[name]
+            if None not in (self.facts[name], later.facts.get(name)) and self._differs(name, later)
         }
+
+    def _differs(self, name: str, later: Snapshot) -> bool:
+        mine, theirs = self.facts[name], later.facts[name]
+        return bool(set(mine.split()) - set(theirs.split())) if name == "volumes" else mine != theirs
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ tracepoint:syscalls:sys_enter_kill {
     $n->parent->ns.inum, args->pid, args->sig, comm);
 }
 tracepoint:sched:sched_process_fork { printf("F %d %d\n", args->parent_pid, args->child_pid); }
+tracepoint:sched:sched_process_exit { printf("E %d\n", args->pid); }
 """
 MOUNTED = (
     "mount -t debugfs none /sys/kernel/debug && { mount -t tracefs none /sys/kernel/debug/tracing || :; } 2>/dev/null"
@@ -240,6 +241,9 @@ class Witness:
             if line.startswith("F "):
                 desk.fork(*map(int, line.split()[1:3]))
                 continue
+            if line.startswith("E "):
+                desk.members.discard(int(line.split()[1]))
+                continue
             match = _LINE.match(line.rstrip("\n"))
             if match is None:
                 continue
@@ -261,7 +265,7 @@ class Witness:
             return None if cgroup in self._ours else "droplet"
         if parent in self._namespaces:
             return "container"
-        return "desk" if pid in desk.members else None
+        return "desk" if parent == 0 and pid in desk.members else None
 
     @property
     def _log(self) -> Path:
@@ -280,6 +284,7 @@ class _Family:
     """What a person at the desk has started, and all that descends from it."""
 
     members: set[int]
+    """Process and thread numbers; one that has ended is taken out, as the kernel gives its number to another."""
 
     def fork(self, parent: int, child: int) -> None:
         if parent in self.members:

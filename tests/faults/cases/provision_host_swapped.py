@@ -15,7 +15,7 @@ KEY = "/etc/ssh/greenroom_host_ed25519_key"
 def inject(lab: Lab) -> None:
     lab.shell(
         f"cp -a {KEY} /root/lab-key; cp -a {KEY}.pub /root/lab-key.pub; rm {KEY} {KEY}.pub;"
-        f" ssh-keygen -q -t ed25519 -N '' -f {KEY} && systemctl restart ssh; pkill -f 'sshd.*session' ; date +%s > /root/lab-since; true"
+        f" ssh-keygen -q -t ed25519 -N '' -f {KEY} && systemctl restart ssh; pkill -x sshd-session; date +%s > /root/lab-since; true"
     )
 
 

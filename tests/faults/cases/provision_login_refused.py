@@ -26,7 +26,7 @@ CASE = Case(
     strikes="run time",
     expected="escalated",
     inject=lambda lab: lab.shell(
-        "mv /root/.ssh/authorized_keys /root/.ssh/lab-kept; pkill -f 'sshd.*session'; date +%s > /root/lab-since; true"
+        "mv /root/.ssh/authorized_keys /root/.ssh/lab-kept; pkill -x sshd-session; date +%s > /root/lab-since; true"
     ),
     broken=lambda lab: (
         "no key opens the account" if lab.shell("ls /root/.ssh/lab-kept 2>/dev/null", check=False) else ""
