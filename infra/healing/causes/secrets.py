@@ -8,7 +8,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from infra.healing.causes.environment import FIELD, errors_told
+from infra.healing.causes.environment import FIELD, altered, errors_told
 from infra.healing.matching import (
     Seen,
     cause,
@@ -111,6 +111,8 @@ def _password_unsafe(situation: Situation) -> Iterator[Seen]:
 
 
 def _db_password_differs(situation: Situation) -> Iterator[Seen]:
+    if altered(situation):
+        return  # the role is compared with an env file that is not the rendered one
     states = section(situation, "database").get("passwords")
     roles = {text(each.get("secret")): each for each in listed(list(situation.declared.databases))}
     for secret, state in states.items() if isinstance(states, dict) else ():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ENVIRONMENT = {
     # ext:: and file: would run commands or read files of the host's choosing.
     "GIT_ALLOW_PROTOCOL": "http:https:ssh",
+    "GIT_OPTIONAL_LOCKS": "0",  # a look writes nothing, not even a fresher index
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
 }

@@ -201,6 +201,16 @@ CASES = (
         ),
         situation(database={"passwords": {"POSTGRES_PASSWORD": "unknown"}}),
     ),
+    Case(
+        "DB_PASSWORD_DIFFERS",
+        "than the rendered one; an env file that somebody altered tells nothing of the role",
+        situation(database={"passwords": {"POSTGRES_PASSWORD": "differs"}}),
+        situation(
+            database={"passwords": {"POSTGRES_PASSWORD": "differs"}},
+            drift=drift(f"{ENV}: changed POSTGRES_PASSWORD", "EnvFile"),
+        ),
+        "POSTGRES_PASSWORD",
+    ),
     Case("CHECKOUT_MISSING", "an empty server", situation(git=GONE), situation(), HOME),
     Case(
         "CHECKOUT_MISSING",
