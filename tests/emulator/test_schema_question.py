@@ -59,7 +59,7 @@ class Workload:
     def look(self, **change: Any) -> dict[str, Any]:
         recorded = {"image": Engine().inspect(self.app)["Image"], "config": "c1", "revision": "0002"}
         version = {"service": "db", "role": "owner", "name": "erp", "table": "alembic_version"}
-        probe = {"project": PROJECT, "service": "app", "options": [], "argv": SAYS}
+        probe = {"project": PROJECT, "service": "app", "options": [], "argv": SAYS, "redact": {"path": "", "names": []}}
         return schema_fact({**probe, "version": {**version, **change}, "recorded": {**recorded, **change}})
 
 

@@ -53,6 +53,8 @@ _KILLED = 137
 _STARTING = ("SERVICE_CRASHED", "SERVICE_UNHEALTHY", "SERVICE_TIMEOUT")
 _SETTLED_S = 30.0
 _FRESH_S = 300.0
+_ONE_END_S = 5.0
+"""How far the kernel's record of a kill and the engine's of the container's end may be apart."""
 LOGS = "greenroom logs -s {stack} {subject}"
 
 
@@ -63,14 +65,18 @@ def _state(each: Mapping[str, Any]) -> str:
 def is_oom(situation: Situation, each: Mapping[str, Any]) -> bool:
     """Tell whether the kernel has killed the container, or a process in it, for want of memory.
 
-    The engine's own flag counts only of a container that was killed: with cgroup v1 it is also set on running ones
-    whose neighbour was.
+    Where the kernel's own record names the container, it decides, by its time: the engine's flag outlives a restart,
+    and with cgroup v1 it is also set on running containers whose neighbour was killed.
     """
-    if bool(each.get("oom_killed")) and _state(each) != "running" and number(each.get("exit_code")) == _KILLED:
-        return True
     kills = listed(section(situation, "kernel").get("oom"))
-    own = [kill for kill in kills if kill.get("container") and kill.get("container") == each.get("id")]
-    return number(each.get("oom_kills")) > 0 or any(number(kill.get("age_s")) <= _FRESH_S for kill in own)
+    ages = [
+        number(kill.get("age_s")) for kill in kills if kill.get("container") and kill.get("container") == each.get("id")
+    ]
+    ended = number(each.get("ended_age_s"))
+    if number(each.get("oom_kills")) > 0 or any(abs(age - ended) <= _ONE_END_S and age <= _FRESH_S for age in ages):
+        return True
+    is_flagged = bool(each.get("oom_killed")) and number(each.get("exit_code")) == _KILLED
+    return is_flagged and not ages and _state(each) != "running"
 
 
 def is_silent(situation: Situation, each: Mapping[str, Any]) -> bool:

@@ -101,6 +101,7 @@ def _described(inspected: dict[str, Any]) -> dict[str, Any]:
         "started_at": state["StartedAt"],
         "finished_at": state["FinishedAt"],
         "age_s": round(time.time() - seconds_of(state["StartedAt"])),
+        "ended_age_s": round(time.time() - seconds_of(state["FinishedAt"])),
         "image": config["Image"],
         "user": config.get("User") or "",
         "memory_bytes": host.get("Memory") or 0,

@@ -266,11 +266,23 @@ CASES = (
         situation(services=_app(health="unhealthy"), kernel={"oom": [{"container": f"{2:064x}", "age_s": 9000}]}),
     ),
     Case(
+        "SERVICE_STOPPED",
+        "by a person, minutes after the kernel had killed what ran in it before",
+        situation(
+            services=_app(STOPPED, exit_code=137, oom_killed=True, ended_age_s=3),
+            kernel={"oom": [{"container": f"{2:064x}", "age_s": 200}]},
+        ),
+        situation(
+            services=_app(STOPPED, exit_code=137, oom_killed=True, ended_age_s=3),
+            kernel={"oom": [{"container": f"{2:064x}", "age_s": 3}]},
+        ),
+    ),
+    Case(
         "SERVICE_OUT_OF_MEMORY",
         "by the kernel's word, in a loop of restarts",
         situation(
-            services=_app(CRASHED, exit_code=137),
-            kernel={"oom": [{"container": f"{2:064x}", "task": "python", "pid": 7}]},
+            services=_app(CRASHED, exit_code=137, ended_age_s=40),
+            kernel={"oom": [{"container": f"{2:064x}", "task": "python", "pid": 7, "age_s": 41}]},
         ),
         situation(services=_app(STOPPED), kernel={"oom": [{"container": f"{7:064x}", "task": "python", "pid": 7}]}),
         "app_staging",

@@ -95,6 +95,7 @@ def service(name: str = "app_staging", **changes: Any) -> dict[str, Any]:
         "started_at": "2026-11-24T18:00:01Z",
         "finished_at": "0001-01-01T00:00:00Z",
         "age_s": 3600,
+        "ended_age_s": 7200,
         "image": f"{name}:staging-a1208ee",
         "user": "1000:1000",
         "memory_bytes": 1024**3,
