@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 HOLD_S = 35
 HOLDER = """
 import os, time, psycopg
-url = os.environ["DATABASE_URL"]
-held = [psycopg.connect(url, autocommit=True)]
-held[0].execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND client_addr IS NOT NULL")
-for _ in range(200):
-    try:
-        held.append(psycopg.connect(url))
-    except psycopg.OperationalError:
-        break
+url, held = os.environ["DATABASE_URL"], []
+others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND application_name <> 'lab'"
+for _ in range(6):
+    while True:
+        try:
+            held.append(psycopg.connect(url, autocommit=True, application_name="lab"))
+        except psycopg.OperationalError:
+            break
+    held[0].execute(others)
 time.sleep(HOLD_S)
 """.replace("HOLD_S", str(HOLD_S))
 

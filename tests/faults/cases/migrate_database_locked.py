@@ -1,4 +1,4 @@
-"""Somebody's idle transaction holds the table of revisions: the migration waits, and who blocks it is named."""
+"""Somebody's idle transaction holds a lock that the migration needs: it gives up, and who blocks it is named."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def inject(lab: Lab) -> None:
     lab.write("migrations/versions/one_comment_more.py", NEXT)
     lab.background(
         "docker exec -i tsh_postgres_staging psql -U tsh_app_user -d tsh_erp_staging",
-        "BEGIN; LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;\n",
+        "BEGIN; LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE;\n",
     )
 
 
