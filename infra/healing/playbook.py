@@ -11,7 +11,7 @@ from __future__ import annotations
 __all__ = ["REMEDIES", "Remedy", "is_offer"]
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from infra.healing.hands import LONGEST_WAIT_S, UNITS
 from infra.healing.model import Act, Verb
@@ -148,8 +148,12 @@ def _is_declared(situation: Situation, match: Match) -> str:
 
 
 def _roles(situation: Situation) -> set[str]:
-    roles = cast("Sequence[Mapping[str, Any]]", getattr(situation.declared, "databases", ()))
-    return {str(role[key]) for role in roles for key in ("secret", "role", "service") if role.get(key)}
+    return {
+        str(role[key])
+        for role in situation.declared.databases
+        for key in ("secret", "role", "service")
+        if role.get(key)
+    }
 
 
 def _droplet_is_ours(situation: Situation, match: Match) -> str:

@@ -386,5 +386,8 @@ def test_a_job_costs_little_on_the_host(server: tuple[SshServer, Endpoint]) -> N
         return time.monotonic() - started
 
     nothing = {"do": "directory", "path": "/", "keep": True, "owner": "0", "mode": "0755"}
-    costs = sorted(seconds(nothing) for _ in range(20))
-    assert costs[0] - min(seconds() for _ in range(20)) < 0.03
+    asked = min(seconds() for _ in range(20))
+    until, least = time.monotonic() + 20.0, seconds(nothing)
+    while least - asked >= 0.03 and time.monotonic() < until:  # a busy machine takes time from any one of them
+        least = min(least, seconds(nothing))
+    assert least - asked < 0.03
