@@ -102,6 +102,9 @@ class Healer:
         except _Halted as halted:
             ending = halted.halt.ending
             self._note("ended", halted.halt.why)
+            if ending == "exhausted" and self._attempts:
+                last = self._attempts[-1]  # whoever is asked has to know what the clock has cut short
+                self._remaining = self._remaining or tuple(each for each in (last.match, *last.others) if each)
         self._note("ended", ending)
         return Incident(
             id=self._id,

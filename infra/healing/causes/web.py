@@ -100,6 +100,9 @@ def _slowest(situation: Situation, each: Mapping[str, Any]) -> float | None:
 def _app_errors(situation: Situation) -> Iterator[Seen]:
     errors = [(name, error) for name in services(situation) for error in reversed(errors_of(situation, name))]
     told = next(iter(errors), ("", dict[str, Any]()))
+    proxy = section(situation, "proxy")
+    if proxy.get("running") and proxy.get("differs") and not errors:
+        return  # what answers is a proxy with another configuration: its 503 says nothing of the application
     found: list[tuple[str, str, str]] = []
     for each in situation.statements:
         answered = _ANSWERED.match(each.reason[:1000])
