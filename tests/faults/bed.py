@@ -93,8 +93,9 @@ class Run:
             self._readers.append(reader)
 
     def _read(self, name: str, stream: IO[str]) -> None:
-        for text in stream:
-            self.lines.append(Line(time.monotonic(), name, text.rstrip("\n")))
+        with stream:
+            for text in stream:
+                self.lines.append(Line(time.monotonic(), name, text.rstrip("\n")))
 
     def wait(self, timeout_s: float) -> Run:
         """Wait for its end; past the limit it is asked to stop, and then made to."""

@@ -21,7 +21,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from bed import Lab
@@ -138,11 +138,15 @@ class Tracer:
             env={**os.environ, "BPFTRACE_STRLEN": "200", "BPFTRACE_PERF_RB_PAGES": "1024"},
         )
         assert self._process.stdout is not None
-        threading.Thread(target=self.lines.extend, args=(self._process.stdout,), daemon=True).start()
+        threading.Thread(target=self._keep, args=(self._process.stdout,), daemon=True).start()
         deadline = time.monotonic() + 60
         while not self.is_on and time.monotonic() < deadline:
             subprocess.run(["true"], check=True)  # something for it to see
             time.sleep(0.2)
+
+    def _keep(self, stream: IO[str]) -> None:
+        with stream:
+            self.lines.extend(stream)
 
     @property
     def is_on(self) -> bool:
@@ -199,18 +203,16 @@ class Witness:
         while not self._over.is_set():
             since = int(time.time())
             argv = ["docker", "exec", self.lab.machine, "sh", "-c"]
-            listening = subprocess.Popen(
+            with subprocess.Popen(
                 [*argv, f"exec docker events --since {since} --format '{{{{json .}}}}'{filters}"],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-            )
-            self._listening.append(listening)
-            assert listening.stdout is not None
-            for line in listening.stdout:
-                with contextlib.suppress(ValueError):
-                    self._events.append(json.loads(line))
-            listening.wait()
+            ) as listening:
+                self._listening.append(listening)
+                for line in listening.stdout or ():
+                    with contextlib.suppress(ValueError):
+                        self._events.append(json.loads(line))
             self._over.wait(0.3)
 
     def injected(self) -> None:
