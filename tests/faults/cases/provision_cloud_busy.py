@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def inject(lab: Lab) -> None:
-    lab.write("README.md", lab.read("README.md") + "\nOne more line.\n")
+    lab.write("README.md", lab.read("README.md") + "\nOne line more, while the cloud is busy.\n")
     for _ in range(260):
         request = urllib.request.Request(f"{lab.api_url}/v2/droplets", headers={"Authorization": "Bearer local-cloud"})  # noqa: S310
         with contextlib.suppress(urllib.error.HTTPError):

@@ -14,7 +14,7 @@ WHILE_S = 15
 
 
 def inject(lab: Lab) -> None:
-    lab.write("README.md", lab.read("README.md") + "\nOne more line.\n")
+    lab.write("README.md", lab.read("README.md") + "\nOne line more, while the repository is silent.\n")
     lab.shell(
         f"{BLOCK.format('I')}; systemd-run -q --on-active={WHILE_S} --timer-property=AccuracySec=100ms {BLOCK.format('D')}"
     )

@@ -13,7 +13,7 @@ BLOCK = "iptables -{} OUTPUT -p tcp -d git.greenroom.test --dport 80 -j REJECT -
 
 
 def inject(lab: Lab) -> None:
-    lab.write("README.md", lab.read("README.md") + "\nOne more line.\n")
+    lab.write("README.md", lab.read("README.md") + "\nOne line more, while nobody reaches the repository.\n")
     lab.shell(BLOCK.format("I"))
 
 
