@@ -11,7 +11,7 @@ __all__ = ["MASK", "PROCESS", "Redactor"]
 import base64
 import json
 import urllib.parse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +43,18 @@ class Redactor:
             if form in text:
                 text = text.replace(form, MASK)
         return text
+
+    def mask_all(self, value: Any) -> Any:
+        """Return plain JSON values with every text masked, names included; numbers can't hide a secret's characters."""
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, list):
+            return [self.mask_all(each) for each in cast("list[Any]", value)]
+        if isinstance(value, dict):
+            return {self.mask(key): self.mask_all(each) for key, each in cast("dict[str, Any]", value).items()}
+        if isinstance(value, int) and not isinstance(value, bool) and self.mask(str(value)) != str(value):
+            return self.mask(str(value))
+        return value
 
 
 PROCESS = Redactor()

@@ -12,6 +12,7 @@ from infra.cli.checked import check_name
 from infra.cli.facts import NoStackError
 from infra.cli.options import with_session
 from infra.errors import ConfigurationError, Problem
+from infra.redaction import PROCESS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +82,9 @@ def _refuse_contradictions(session: Session, name: str | None, form: str | None,
 
 
 def _one(session: Session, directory: Path, name: str, form: str | None) -> int:
+    from infra.durable import save  # noqa: PLC0415 - as above
     from infra.healing.archive import find  # noqa: PLC0415 - as above
-    from infra.healing.document import document_of, read, save  # noqa: PLC0415 - as above
+    from infra.healing.document import document_of, read  # noqa: PLC0415 - as above
 
     place = find(directory, name, stack=session.stack)
     incident = read(place)
@@ -148,12 +150,11 @@ def _row(incident: Incident) -> list[str]:
 
 
 def _listed(incident: Incident) -> dict[str, object]:
-    from infra.healing.document import masked  # noqa: PLC0415 - as above
     from infra.healing.issues import issues_of, summary_of  # noqa: PLC0415 - as above
     from infra.healing.metrics import metrics_of  # noqa: PLC0415 - as above
     from infra.healing.plain import to_plain  # noqa: PLC0415 - as above
 
-    return masked(
+    return PROCESS.mask_all(
         {
             "id": incident.id,
             "trigger": incident.trigger,
@@ -169,14 +170,14 @@ def _listed(incident: Incident) -> dict[str, object]:
 
 def _ledger(session: Session, directory: Path, archive: Archive) -> int:
     from infra.cli.render import table  # noqa: PLC0415 - as above
-    from infra.healing.document import masked, save  # noqa: PLC0415 - as above
+    from infra.durable import save  # noqa: PLC0415 - as above
     from infra.healing.ledger import document_of_ledger, ledger_of  # noqa: PLC0415 - as above
     from infra.healing.ledger_page import PAGE, page_of_ledger, summary_of_ledger  # noqa: PLC0415 - loads jinja2
     from infra.healing.metrics import seconds_text  # noqa: PLC0415 - as above
 
     ledger, damaged = ledger_of(session.stack, archive.incidents), [each.message for each in archive.damaged]
     if session.as_json:
-        session.console.document(masked(document_of_ledger(ledger, damaged)))
+        session.console.document(PROCESS.mask_all(document_of_ledger(ledger, damaged)))
         return 0
     rows = [
         [row.code, str(row.met), str(row.healed), str(row.escalated), seconds_text(row.median_repair_s)]

@@ -24,10 +24,10 @@ from infra.cli.progress import Progress
 from infra.cli.proof import full_proof
 from infra.cli.render import summary
 from infra.cli.runs import require_secrets
+from infra.durable import save
 from infra.errors import AuthenticationError, GreenroomError, StepError, UnreachableError
 from infra.healing.account import Answer, CloudAccount
 from infra.healing.diagnosis import diagnose
-from infra.healing.document import save
 from infra.healing.evidence import collect
 from infra.healing.failures import failure_of_error, failure_of_run, statements_of
 from infra.healing.hands import Hands, Seen

@@ -10,10 +10,10 @@ from __future__ import annotations
 __all__ = ["FILE", "INCIDENTS", "SCHEMA", "DamagedIncidentError", "document_of", "incident_of", "read", "write"]
 
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from infra.durable import save
 from infra.errors import GreenroomError
 from infra.healing.incident import Incident
 from infra.healing.metrics import metrics_of
@@ -55,7 +55,7 @@ def document_of(incident: Incident, redactor: Redactor = PROCESS) -> dict[str, A
             _explain(match, each)
     for match, written in zip(incident.remaining, plain["remaining"], strict=True):
         _explain(match, written)
-    return masked({"schema": SCHEMA, **plain, "metrics": to_plain(metrics_of(incident))}, redactor)
+    return redactor.mask_all({"schema": SCHEMA, **plain, "metrics": to_plain(metrics_of(incident))})
 
 
 def incident_of(document: Any) -> Incident:
@@ -95,31 +95,6 @@ def read(path: Path) -> Incident:
         raise DamagedIncidentError(file, error.strerror or "unreadable") from None
     except (ValueError, RecursionError) as error:
         raise DamagedIncidentError(file, str(error)) from None
-
-
-def save(path: Path, text: str) -> None:
-    """Write a text to a file that its owner alone may read, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def masked(value: Any, redactor: Redactor = PROCESS) -> Any:
-    """Return plain JSON values with every text masked, names included; numbers can't hide a secret's characters."""
-    if isinstance(value, str):
-        return redactor.mask(value)
-    if isinstance(value, list):
-        return [masked(each, redactor) for each in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        entries = cast("dict[str, Any]", value).items()
-        return {redactor.mask(key): masked(each, redactor) for key, each in entries}
-    if isinstance(value, int) and not isinstance(value, bool) and redactor.mask(str(value)) != str(value):
-        return redactor.mask(str(value))
-    return value
 
 
 def _explain(match: Match, written: Mapping[str, Any]) -> None:

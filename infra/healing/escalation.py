@@ -15,9 +15,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from infra.durable import save
 from infra.errors import GreenroomError
 from infra.healing.channels.file import ESCALATION, write_escalation
-from infra.healing.document import save
 from infra.healing.incident import Incident, Moment
 from infra.healing.notice import notice_of
 from infra.redaction import PROCESS

@@ -85,10 +85,10 @@ def collect(
         asked_at = time.time()
         answer = opened.call(subject="evidence", phase="health", probes={"it": probe}, timeout_s=_TIMEOUT_S)["it"]
     except (UnreachableError, AuthenticationError, StepError) as error:
-        return _masked({**beside, "unreachable": _unreachable(error)})
+        return PROCESS.mask_all({**beside, "unreachable": _unreachable(error)})
     if is_answered(answer.get("certificate")):
         answer["certificate"] = {**_read_certificate(answer["certificate"]), "skew_s": _skew(answer, asked_at)}
-    return _masked({**beside, **answer})
+    return PROCESS.mask_all({**beside, **answer})
 
 
 def question(declared: Declared) -> dict[str, Any]:
@@ -165,14 +165,3 @@ def _read_certificate(fact: dict[str, Any]) -> dict[str, Any]:
 
 def _instant(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _masked(value: Any) -> Any:
-    """Mask what this process knows: the host knows only what its own env file holds by now."""
-    if isinstance(value, str):
-        return PROCESS.mask(value)
-    if isinstance(value, dict):
-        return {name: _masked(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_masked(each) for each in value]
-    return value

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from infra.errors import GreenroomError
 from infra.healing.model import Act, Outcome, Verb
+from infra.transport.remote.remedies import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from infra.healing.model import Declared
 
-UNITS = ("docker.service", "containerd.service", "caddy.service")
 LONGEST_WAIT_S = 120.0
 ACT_TIMEOUT_S = 240.0
 HEALTHY_WITHIN_S = 60.0

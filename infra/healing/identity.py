@@ -12,11 +12,11 @@ __all__ = ["MACHINE_PATH", "DropletRecord", "MachineRecord", "droplet_failure", 
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from infra.durable import save
 from infra.healing.model import Failure
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ class MachineRecord:
 
     def write(self, directory: Path) -> None:
         """Keep the record."""
-        temporary = directory / f"{RECORD}.{os.getpid()}.new"
-        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        temporary.replace(directory / RECORD)
+        save(directory / RECORD, json.dumps(asdict(self)))
 
 
 def droplet_failure(expected: DropletRecord, answer: Answer, *, at: str) -> Failure | None:

@@ -13,7 +13,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.commands.templates import TEMPLATES, render
-from infra.healing.document import save, write
+from infra.durable import save
+from infra.healing.document import write
 from infra.healing.issues import issues_of, summary_of
 from infra.healing.metrics import NOTHING, metrics_of, seconds_between, seconds_text
 from infra.healing.picture import picture_of

@@ -30,6 +30,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from infra.durable import save
 from infra.redaction import PROCESS, Redactor
 
 if TYPE_CHECKING:
@@ -228,21 +229,7 @@ class Audit:
         """Write the head that counts the log up to this entry."""
         count, mac = int(entry["seq"]), str(entry["mac"])
         keys = self._keys(self._salt_on_disk())
-        self._write_head(Head(count, mac, _mac(keys.heads, {"count": count, "last": mac})))
-
-    def _write_head(self, head: Head) -> None:
-        temporary = self._head.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(head.text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._head)
-        directory = os.open(self._head.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        save(self._head, Head(count, mac, _mac(keys.heads, {"count": count, "last": mac})).text)
 
     def _log_cut(self, torn: int) -> None:
         with self._log.open("r+b") as file:

@@ -12,9 +12,7 @@ __all__ = [
     "Directory",
     "Dns",
     "DropletSettings",
-    "Escalation",
     "Hardening",
-    "HealingSettings",
     "Host",
     "LocalCloud",
     "Migrations",
@@ -22,47 +20,25 @@ __all__ = [
     "Route",
     "SecretSetting",
     "Settings",
-    "TelegramChannel",
     "VersionTable",
     "VolumeSettings",
     "Waiver",
-    "WebhookChannel",
     "Workload",
 ]
 
 import re
 from datetime import date  # noqa: TC003 (pydantic looks at it)
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
 from infra.settings import fields
+from infra.settings.base import Model, expected, expects
 from infra.settings.catalogue import catalogue
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from infra.settings.healing import HealingSettings
 
 TAKEN_PORTS = {22: "sshd", 80: "the proxy", 443: "the proxy"}
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
-
-
-def expects(accept: Callable[..., str], *arguments: Any) -> AfterValidator:
-    """Make a pure check a validator whose error says what was expected."""
-
-    def check(value: str) -> str:
-        try:
-            return accept(value, *arguments)
-        except fields.Expected as error:
-            raise expected(str(error)) from None
-
-    return AfterValidator(check)
-
-
-def expected(text: str) -> PydanticCustomError:
-    """Make the error that `problems` prints as `expected TEXT`."""
-    return PydanticCustomError("expected", "{text}", {"text": text})
 
 
 Domain = Annotated[str, expects(fields.domain)]
@@ -74,12 +50,6 @@ Percent = Annotated[int, Field(ge=1, le=99)]
 Word = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]+$")]
 ServiceName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
 Scalar = str | int | float | bool
-
-
-class Model(BaseModel):
-    """What all settings have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, defer_build=True)
 
 
 class DropletSettings(Model):
@@ -284,62 +254,6 @@ class LocalCloud(Model):
     """What a stack on the local cloud is given: directories published there as git repositories, by name."""
 
     publish: dict[ServiceName, RelativePath] = Field(default_factory=dict)
-
-
-class WebhookChannel(Model):
-    """A webhook that is told what healing leaves to people; docs/healing.md describes the request."""
-
-    url: Annotated[str, expects(fields.channel_url)]
-    secret: Annotated[str, expects(fields.secret_name)]
-    """The declared secret that signs each request; whoever receives them has it too."""
-
-
-class TelegramChannel(Model):
-    """A Telegram chat that is told the same."""
-
-    chat: Annotated[str, expects(fields.telegram_chat)]
-    """The chat's number, in quotes, or a channel's @name."""
-    token: Annotated[str, expects(fields.secret_name)]
-    """The declared secret that holds the bot's token."""
-    url: Annotated[str, expects(fields.channel_url)] = "https://api.telegram.org"
-    """The Bot API's address; another one for a server of your own."""
-
-
-class Escalation(Model):
-    """Who is told, besides the file in the incident's directory."""
-
-    webhook: WebhookChannel | None = None
-    telegram: TelegramChannel | None = None
-
-    @property
-    def secrets(self) -> dict[str, str]:
-        """Name the declared secrets that Greenroom needs for itself, by the setting that does."""
-        named = {
-            "webhook.secret": self.webhook.secret if self.webhook else None,
-            "telegram.token": self.telegram.token if self.telegram else None,
-        }
-        return {setting: name for setting, name in named.items() if name}
-
-
-class HealingSettings(Model):
-    """What healing may do beyond the droplet; see docs/healing.md and docs/decisions/0015-a-patch-is-offered.md."""
-
-    escalation: Escalation = Field(default_factory=Escalation)
-    """Whom to tell of what healing leaves to people."""
-    push: bool = False
-    """Whether the branch with a patch may be pushed to the workload's repository."""
-    deploy_patched: bool = False
-    """Whether such a branch is deployed as long as the commit that it mends is the newest of `workload.branch`."""
-    branch_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*[/-]$")] = (
-        "greenroom/heal-"
-    )
-    """How the branches are called; the first 12 digits of the commit that one mends follow."""
-
-    @model_validator(mode="after")
-    def _pushes_what_it_deploys(self) -> HealingSettings:
-        if self.deploy_patched and not self.push:
-            raise expected("deployPatched with push: true only, as the droplet fetches the branch")
-        return self
 
 
 class Waiver(Model):

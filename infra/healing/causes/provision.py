@@ -114,7 +114,7 @@ CAUSES = (
         role="system administrator",
         next_steps=(
             "greenroom status -s {stack}   # the resource `operator` holds the key that should open it",
-            "open the droplet's recovery console and compare /root/.ssh/authorized_keys with that key",
+            "open the droplet's recovery console and compare ~root/.ssh/authorized_keys with that key",
             "greenroom up -s {stack}",
         ),
     ),

@@ -7,7 +7,7 @@ __all__ = ["ESCALATION", "write_escalation"]
 from typing import TYPE_CHECKING
 
 from infra.commands.templates import render
-from infra.healing.document import save
+from infra.durable import save
 from infra.healing.pages import escaped, fenced
 from infra.healing.plain import to_plain
 from infra.redaction import PROCESS

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.healing.channels.delivery import DEADLINE_S, ChannelError, Request, deliver
-from infra.healing.document import masked
 from infra.healing.plain import to_plain
 from infra.healing.wording import visible
 from infra.redaction import PROCESS
@@ -45,7 +44,7 @@ class Webhook:
     def send(self, notice: Notice) -> None:
         """Post the escalation; raises ChannelError where it was not accepted."""
         PROCESS.add([self.key.reveal()])
-        body = json.dumps(masked({"schema": SCHEMA, **to_plain(notice)}), ensure_ascii=False).encode()
+        body = json.dumps(PROCESS.mask_all({"schema": SCHEMA, **to_plain(notice)}), ensure_ascii=False).encode()
         now = int(time.time())
         headers = {
             "Content-Type": "application/json",

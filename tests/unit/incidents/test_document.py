@@ -18,7 +18,7 @@ from infra.healing import document as document_module
 from infra.healing import incident as incident_module
 from infra.healing import model
 from infra.healing import plain as plain_module
-from infra.healing.document import DamagedIncidentError, document_of, incident_of, masked, read, write
+from infra.healing.document import DamagedIncidentError, document_of, incident_of, read, write
 from infra.healing.metrics import metrics_of
 from infra.healing.plain import ShapeError, to_plain
 from infra.healing.wording import fill, title_of, visible
@@ -96,7 +96,7 @@ def test_known_secrets_are_masked_wherever_they_stand() -> None:
 
 @given(JSON, st.text(min_size=8, max_size=20))
 def test_masking_keeps_a_document_a_document(value: Any, secret: str) -> None:
-    json.loads(json.dumps(masked(value, Redactor([secret]))))
+    json.loads(json.dumps(Redactor([secret]).mask_all(value)))
 
 
 def test_a_written_incident_is_its_owners_alone_and_nothing_else_is_left(tmp_path: Path) -> None:
