@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bed import DIRECTORY, Line, Run
+from bed import DIRECTORY
+from command import Line, Run
 from judge import Claim
 
 if TYPE_CHECKING:
