@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bed import DIRECTORY
-from command import Line, Run
 from judge import Claim
 
 if TYPE_CHECKING:
     from bed import Lab
+    from command import Line, Run
     from faultcase import Case
 
 WATCH_LIMIT_S = 240.0
