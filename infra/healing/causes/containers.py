@@ -66,8 +66,11 @@ def is_oom(situation: Situation, each: Mapping[str, Any]) -> bool:
     """Tell whether the kernel has killed the container, or a process in it, for want of memory.
 
     Where the kernel's own record names the container, it decides, by its time: the engine's flag outlives a restart,
-    and with cgroup v1 it is also set on running containers whose neighbour was killed.
+    and with cgroup v1 it is also set on running containers whose neighbour was killed. A container that is held still
+    (paused, or frozen by a signal) is ill for that, whatever was killed in it before.
     """
+    if _state(each) == "paused" or number(each.get("frozen")) > 0:
+        return False
     kills = listed(section(situation, "kernel").get("oom"))
     ages = [
         number(kill.get("age_s")) for kill in kills if kill.get("container") and kill.get("container") == each.get("id")

@@ -41,6 +41,7 @@ UNSET = (
     "error while interpolating services.app_staging.image: required variable SECRET_KEY is missing a value: is not set"
 )
 ROOT_OWNED = {f"{HOME}/uploads/staging": {"exists": True, "uid": 0, "mode": "0755"}}
+KILLED = {"oom": [{"container": f"{2:064x}", "age_s": 61}]}
 QUIET = {"ports": {"8002": {"/": SILENT, "/health": SILENT}, "3001": {}}}
 
 
@@ -299,6 +300,19 @@ CASES = (
         "frozen while it starts, whatever it logged before",
         situation(services=_app(frozen=3, health="starting", age_s=5, first_error=ATTRIBUTE), http=QUIET),
         situation(services=_app(CRASHED, first_error=ATTRIBUTE), http=QUIET),
+    ),
+    Case(
+        "SERVICE_HUNG",
+        "frozen, a minute after it was killed for want of memory and started again",
+        situation(services=_app(frozen=3, ended_age_s=60), kernel=KILLED, http=QUIET),
+        situation(services=_app(ended_age_s=60, restarts=1), kernel=KILLED, http=QUIET),
+    ),
+    Case(
+        "SERVICE_STOPPED",
+        "paused, a minute after it was killed for want of memory and started again",
+        situation(services=_app(state="paused", ended_age_s=60), kernel=KILLED),
+        situation(services=_app(ended_age_s=60), kernel=KILLED),
+        "app_staging",
     ),
     Case(
         "SERVICE_HUNG",
