@@ -61,7 +61,7 @@ def declared_of(session: Session) -> Declared:
         variables=dict(environment.variables),
         routes={each.path: each.port for each in workload.routes},
         health_paths=tuple(workload.health),
-        authority=str(outputs.get("ca_certificate") or ""),
+        authority=_output(named.get("proxy"), "ca_certificate"),
         manages_dns=bool(settings.dns and settings.dns.manage),
         may_push=settings.healing.push,
         deploy_patched=settings.healing.deploy_patched and not workload.commit,

@@ -80,7 +80,7 @@ def remove(why: str, path: str) -> Act:
 
 
 def checkout(why: str, **source: Any) -> Act:
-    """Bring a directory to a commit: repository, branch, commit, directory, owner, keep."""
+    """Bring a directory to a commit: repository, branch, commit, directory, owner, save, keep."""
     return Act(why, {"do": "checkout", **source, "say": f"check out {source['commit'][:12]}"})
 
 

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from infra.errors import GreenroomError
+from infra.errors import GreenroomError, UnreachableError
 from infra.healing.model import Act, Outcome, Verb
 from infra.transport.remote.remedies import UNITS
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LONGEST_WAIT_S = 120.0
 ACT_TIMEOUT_S = 240.0
 HEALTHY_WITHIN_S = 60.0
+ASK_AGAIN_S = 1.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _KEPT = "seen"
 _HOST: Mapping[Verb, str] = {
@@ -42,6 +43,7 @@ _HOST: Mapping[Verb, str] = {
 ARGUMENTS: Mapping[Verb, frozenset[str]] = {
     Verb.CONVERGE: frozenset(),
     Verb.WAIT: frozenset({"seconds"}),
+    Verb.AWAIT_HOST: frozenset({"seconds"}),
     Verb.RESTART_SERVICE: frozenset(),
     Verb.REMOVE_CONTAINER: frozenset(),
     Verb.START_UNIT: frozenset(),
@@ -129,8 +131,26 @@ class Hands:
         if act.verb is Verb.OFFER_PATCH:
             return self.offer_patch(act)
         seconds = float(act.arguments["seconds"])
+        if act.verb is Verb.AWAIT_HOST:
+            return self._await_host(seconds)
         self.sleep(seconds)
         return Seen(succeeded=True, after=f"{seconds:g} s later")
+
+    def _await_host(self, seconds: float) -> Seen:
+        began = self.clock()
+        while True:
+            try:
+                self.host()
+            except UnreachableError as error:
+                silence = error
+            else:
+                return Seen(succeeded=True, before="no answer", after=f"it answers, {self.clock() - began:.0f} s later")
+            if silence.code == "HOST_NOT_MADE":  # the deployment waits for its own
+                return Seen(succeeded=True, after=silence.evidence)
+            if self.clock() - began >= seconds:
+                said = silence.evidence or silence.code
+                return Seen(succeeded=False, before="no answer", after=f"no answer within {seconds:g} s: {said}")
+            self.sleep(ASK_AGAIN_S)
 
     def _ask(self, act: Act) -> Seen:
         declared = self.declared
@@ -160,7 +180,7 @@ def refusal(act: Act) -> str:
         return f"{act.subject[:60]!r} is no name of a {'service' if act.verb is Verb.RESTART_SERVICE else 'container'}"
     if act.verb is Verb.START_UNIT and act.subject not in UNITS:
         return f"{act.subject[:60]!r} is none of {', '.join(UNITS)}"
-    if act.verb is Verb.WAIT:
+    if act.verb in (Verb.WAIT, Verb.AWAIT_HOST):
         return _wait_refusal(act.arguments.get("seconds"))
     return ""
 

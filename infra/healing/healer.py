@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 IDENTITY = "identity"
 """The phase of a failure after which nothing was looked at."""
-HARMLESS = frozenset({Verb.WAIT})
+HARMLESS = frozenset({Verb.WAIT, Verb.AWAIT_HOST})
 """Acts that touch nothing, so that nobody's identity has to be proved for them."""
 
 

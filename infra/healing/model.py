@@ -93,6 +93,8 @@ class Verb(StrEnum):
     """Run the program again, reading cloud and host first: what is declared comes back, whatever became of it."""
     WAIT = "wait"
     """Let some seconds pass before the failed stage is tried again."""
+    AWAIT_HOST = "await-host"
+    """Let the host answer over its pinned connection; goes on as soon as it does, and fails where it does not."""
     RESTART_SERVICE = "restart-service"
     """Restart the container of one service of the stack's own compose project."""
     REMOVE_CONTAINER = "remove-container"

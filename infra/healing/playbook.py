@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 WAIT_S = 10.0
 EVIDENCE_LIMIT = 160
 CALM_S: Mapping[str, float] = {
-    "HOST_SILENT": 15.0,
     "CLOUD_BUSY": 30.0,
     "DPKG_LOCKED": 30.0,
     "REPOSITORY_SILENT": 10.0,
@@ -34,6 +33,9 @@ CALM_S: Mapping[str, float] = {
     "DATABASE_FULL_OF_CONNECTIONS": 10.0,
 }
 """How long each kind of trouble is given to pass, in seconds; what the diagnosis knows better (Retry-After) wins."""
+
+HOST_S = 45.0
+"""How long a host that fell silent is given to answer, in seconds: a restart takes 20 to 40."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ def _wait(situation: Situation, match: Match) -> tuple[Act, ...]:
     why = f"{match.cause.code} passes by itself, or is not ours to end"
     wait = Act(Verb.WAIT, match.subject, why, "nothing was changed", {"seconds": min(calm, LONGEST_WAIT_S)})
     return wait, _converge(match)
+
+
+def _await_host(_situation: Situation, match: Match) -> tuple[Act, ...]:
+    why = "a host that restarts answers again by itself, and nothing can be done there before"
+    return Act(Verb.AWAIT_HOST, match.subject, why, "nothing was changed", {"seconds": HOST_S}), _converge(match)
 
 
 def _power_on(situation: Situation, match: Match) -> tuple[Act, ...]:
@@ -203,6 +210,7 @@ _DOCKER, _PROXY = UNITS[0], UNITS[2]
 _ENTRIES = (
     Remedy("converge", (Verb.CONVERGE,), _is_declared, lambda _situation, match: (_converge(match),)),
     Remedy("wait", (Verb.WAIT, Verb.CONVERGE), _always, _wait),
+    Remedy("await-host", (Verb.AWAIT_HOST, Verb.CONVERGE), _always, _await_host),
     Remedy("power-on", (Verb.POWER_ON, Verb.CONVERGE), _droplet_is_ours, _power_on),
     Remedy("prune", (Verb.PRUNE_IMAGES, Verb.CONVERGE), _is_prunable, _prune),
     Remedy("docker", (Verb.START_UNIT, Verb.CONVERGE), _always, lambda _situation, match: _unit(_DOCKER, match)),

@@ -43,7 +43,7 @@ class CheckoutProvider(HostProvider):
         tree = facts["tree"]
         changed = _changed(spec, facts)
         names = ("repository", "branch", "commit", "directory", "owner")
-        source = {**{name: spec[name] for name in names}, "save": changed}
+        source = {**{name: spec[name] for name in names}, "save": changed, "keep": _own(spec)}
         steps: list[acts.Act] = []
         if not tree["commit"]:
             steps.append(acts.checkout(f"{spec['directory']} is no checkout", **source))
@@ -126,8 +126,13 @@ class Checkout(Resource, module="greenroom", name="Checkout"):
         super().__init__(CheckoutProvider(), name, props, opts)
 
 
+def _own(spec: dict[str, Any]) -> list[str]:
+    """Return the paths below the checkout that are the deployment's own."""
+    return [*spec["keep"], *(each["path"] for each in spec["directories"])]
+
+
 def _changed(spec: dict[str, Any], facts: dict[str, Any]) -> list[str]:
-    own = [*spec["keep"], *(each["path"] for each in spec["directories"])]
+    own = _own(spec)
     return [entry for entry in facts["tree"]["changed"] if not _is_kept(entry, own)]
 
 

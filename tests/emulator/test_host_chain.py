@@ -31,6 +31,7 @@ pytestmark = [
 
 ENGINE = Path(__file__).parents[2] / "infra" / "transport" / "remote" / "engine.py"
 APP = "$(docker ps -q --filter label=com.docker.compose.service=app)"
+GIT = "runuser -u deploy -- git"
 CACHE = "$(docker ps -q --filter label=com.docker.compose.service=cache)"
 DRIFTS = {
     "contents": [
@@ -128,6 +129,30 @@ def test_local_edits_are_saved_aside_before_the_commit_comes_back(lab: Lab, wish
     assert "# precious" in lab.shell("cat /home/deploy/hello.saved-*/app.py")
     assert lab.shell("cat /home/deploy/hello.saved-*/notes/todo") == "mine\n"
     assert "# precious" not in lab.shell("cat app.py")
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        pytest.param("rm -rf .git/refs .git/HEAD .git/objects/pack Dockerfile", id="half a clone"),
+        pytest.param("find .git/objects -type f -delete", id="no object left"),
+        pytest.param(f"h=$({GIT} rev-parse HEAD:app.py); rm .git/objects/${{h:0:2}}/${{h:2}}", id="one object lost"),
+    ],
+)
+def test_broken_records_are_fetched_anew_and_nothing_is_lost(lab: Lab, wish: Wish, breaking: str) -> None:
+    lab.shell("rm -rf /home/deploy/*.saved-*; echo kept >state/kept; stat -c %i . >/root/inode")
+    lab.shell(f"echo '# precious' >>app.py; mkdir notes; echo mine >notes/todo; {breaking}")
+    running = lab.container("app")
+    lab.refresh()
+    lab.run(wish)
+
+    assert lab.shell(f"{GIT} rev-parse HEAD").strip() == wish.commit
+    assert lab.shell(f"{GIT} fsck --no-progress --no-dangling HEAD 2>&1 && {GIT} status --porcelain app.py notes") == ""
+    assert "# precious" in lab.shell("cat /home/deploy/hello.saved-*/app.py")
+    assert lab.shell("cat /home/deploy/hello.saved-*/notes/todo state/kept; rm state/kept") == "mine\nkept\n"
+    assert lab.shell("stat -c %i .") == lab.shell("cat /root/inode"), "containers have directories of it mounted"
+    assert lab.container("app") == running
+    assert lab.refresh() == {}
 
 
 def test_a_new_commit_changes_the_application_and_leaves_the_rest_running(lab: Lab, wish: Wish) -> None:

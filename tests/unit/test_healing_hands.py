@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.errors import StepError
+from infra.errors import StepError, UnreachableError
 from infra.healing.hands import ARGUMENTS, UNITS, Hands, Seen
 from infra.healing.model import Act, Declared, Outcome, Verb
 from infra.transport.remote import remedies, verbs
@@ -23,7 +23,7 @@ from infra.transport.remote.processes import Finished
 from infra.transport.remote.report import Redactor, Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 DECLARED = Declared(
@@ -109,20 +109,40 @@ class Wire:
 class World:
     """Hands on a stack, and all that they did."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, silent: Sequence[str] = ()) -> None:
         self.wire = Wire()
         self.calls: list[str] = []
+        self.silent, self.now = list(silent), 0.0
         self.hands = Hands(
             DECLARED,
-            host=lambda: self.wire,
+            host=self._host,
             converge=lambda: self._called("converge"),
             power_on=lambda: self._called("power on"),
             offer_patch=lambda act: self._called(f"patch {act.subject}"),
-            sleep=lambda seconds: self.calls.append(f"sleep {seconds:g}"),
+            sleep=self._sleep,
+            clock=lambda: self.now,
         )
 
     def perform(self, verb: Verb, subject: str = "", **arguments: Any) -> Outcome:
         return self.hands.perform(Act(verb, subject, "a reason", "an undo", arguments))
+
+    def _host(self) -> Wire:
+        self.calls.append("host")
+        if self.silent:
+            raise UnreachableError(
+                phase="connect",
+                host="h",
+                command="c",
+                exit_status=None,
+                evidence="refused",
+                hint="",
+                code=self.silent.pop(0),
+            )
+        return self.wire
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.calls.append(f"sleep {seconds:g}")
 
     def _called(self, what: str) -> Seen:
         self.calls.append(what)
@@ -170,6 +190,7 @@ def test_no_verb_and_no_argument_speaks_of_what_must_never_be_done() -> None:
         (Act(Verb.WAIT, "", "", "", {"seconds": 121}), "at most 120 seconds"),
         (Act(Verb.WAIT, "", "", "", {"seconds": float("nan")}), "not nan"),
         (Act(Verb.WAIT, "", "", ""), "not None"),
+        (Act(Verb.AWAIT_HOST, "", "", "", {"seconds": 121}), "at most 120 seconds"),
     ],
 )
 def test_what_is_no_act_is_refused_and_nothing_happens(act: Act, why: str) -> None:
@@ -212,7 +233,25 @@ def test_each_verb_reaches_the_one_who_does_it() -> None:
         "images",
     ]
     assert world.wire.sent[0]["redact"] == {"path": "/home/deploy/erp/.env", "names": ["TOKEN"]}
-    assert world.calls == ["converge", "power on", "patch dashboard", "sleep 2.5"]
+    assert [each for each in world.calls if each != "host"] == ["converge", "power on", "patch dashboard", "sleep 2.5"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "succeeded", "after", "asked"),
+    [
+        ([], True, "it answers, 0 s later", 1),
+        (["HOST_UNREACHABLE"] * 3, True, "it answers, 3 s later", 4),
+        (["HOST_UNREACHABLE"] * 9, False, "no answer within 5 s: refused", 6),
+        (["HOST_NOT_MADE"], True, "refused", 1),
+    ],
+)
+def test_a_silent_host_is_asked_until_it_answers(silent: list[str], *, succeeded: bool, after: str, asked: int) -> None:
+    world = World(silent=silent)
+
+    outcome = world.perform(Verb.AWAIT_HOST, seconds=5)
+
+    assert (outcome.succeeded, outcome.after, world.calls.count("host")) == (succeeded, after, asked)
+    assert world.wire.sent == []
 
 
 def test_a_typed_error_is_an_outcome_and_a_refusal_of_the_host_is_told() -> None:

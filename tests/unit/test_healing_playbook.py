@@ -25,6 +25,7 @@ DECLARED = Declared(
 ENTRIES = {
     "converge": [Verb.CONVERGE],
     "wait": [Verb.WAIT, Verb.CONVERGE],
+    "await-host": [Verb.AWAIT_HOST, Verb.CONVERGE],
     "power-on": [Verb.POWER_ON, Verb.CONVERGE],
     "prune": [Verb.PRUNE_IMAGES, Verb.CONVERGE],
     "docker": [Verb.START_UNIT, Verb.CONVERGE],

@@ -163,6 +163,6 @@ CAUSES = (
             "open the droplet's console: whether it boots, and whether sshd runs (systemctl status ssh)",
             "greenroom up -s {stack} --refresh",
         ),
-        remedy="wait",
+        remedy="await-host",
     ),
 )

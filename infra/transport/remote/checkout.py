@@ -51,12 +51,18 @@ def checkout_act(act: dict[str, Any], report: Reporter) -> None:
     """Bring the directory to the commit.
 
     A new tree is made beside the directory and takes its name when it is complete; in a tree that is there, what was
-    edited by hand is moved to `<directory>.saved-<time>` before the commit is checked out.
+    edited by hand is moved to `<directory>.saved-<time>` before the commit is checked out. Where git's own records are
+    broken (half a clone, a lost pack), they are moved there too, and fetched anew first.
     """
     directory, owner = act["directory"], act["owner"]
     if os.path.isdir(f"{directory}/.git"):  # noqa: PTH112
         _give_back(f"{directory}/.git", owner)
-        _save_aside(act, report)
+        saved = f"{directory}.saved-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        if _is_whole(directory, owner):
+            _save_aside(directory, [entry[3:] for entry in act["save"] if entry != _UNREADABLE], saved, report)
+        else:
+            _renew(act, saved, report)
+        _must(["reset", "-q", "--hard"], directory, owner, "CHECKOUT_FAILED")
         _fetch(act, directory)
         _must(["checkout", "--force", "--detach", act["commit"]], directory, owner, "CHECKOUT_FAILED")
         return
@@ -88,15 +94,54 @@ def _changed_at(path: str) -> str | None:
         return None
 
 
-def _clone(act: dict[str, Any], directory: str, owner: str) -> None:
+def _is_whole(directory: str, owner: str) -> bool:
+    """Tell whether git knows a commit there, and has every object that it is made of."""
+    head = _git(["rev-parse", "--verify", "-q", "HEAD^{commit}"], directory, owner)
+    if head.exit_status != 0:
+        return False
+    check = ["fsck", "--connectivity-only", "--no-dangling", "--no-reflogs", "--no-progress", "HEAD"]
+    return _git(check, directory, owner, timeout_s=600).exit_status == 0
+
+
+def _renew(act: dict[str, Any], saved: str, report: Reporter) -> None:
+    """Give a tree new records in place of broken ones, and move away what stands in it and is not of the commit.
+
+    The tree itself stays where it is: containers have directories of it mounted. Until the new records are complete
+    nothing is changed.
+    """
     import shutil  # noqa: PLC0415 (a look needs none of it)
 
+    directory, owner = act["directory"], act["owner"]
+    partial = _fetched(act)
+    os.makedirs(saved, exist_ok=True)  # noqa: PTH103
+    os.rename(f"{directory}/.git", f"{saved}/.git")  # noqa: PTH104
+    os.rename(f"{partial}/.git", f"{directory}/.git")  # noqa: PTH104
+    shutil.rmtree(partial, ignore_errors=True)
+    report.say(f"git's broken records saved in {saved}")
+    _must(["reset", "-q", act["commit"]], directory, owner, "CHECKOUT_FAILED")
+    kept = [f":(exclude,literal){path.rstrip('/')}" for path in act["keep"]]
+    edited = _must(["diff", "--name-only", "-z", "HEAD"], directory, owner, "CHECKOUT_FAILED")
+    others = ["ls-files", "--others", "--exclude-standard", "-z", "--", ".", *kept]
+    added = _must(others, directory, owner, "CHECKOUT_FAILED")
+    _save_aside(directory, [path for path in (edited + added).split("\0") if path], saved, report)
+
+
+def _fetched(act: dict[str, Any]) -> str:
+    """Return a place beside the directory with git's records of the commit, and no tree."""
+    import shutil  # noqa: PLC0415 (as above)
+
+    directory, owner = act["directory"], act["owner"]
     partial = f"{directory}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     parent = os.path.dirname(directory)  # noqa: PTH120
     _must(["init", "-q", partial], parent, owner, "CLONE_FAILED")
     _must(["remote", "add", "origin", act["repository"]], partial, owner, "CLONE_FAILED")
     _fetch(act, partial)
+    return partial
+
+
+def _clone(act: dict[str, Any], directory: str, owner: str) -> None:
+    partial = _fetched(act)
     _must(["checkout", "-q", "--detach", act["commit"]], partial, owner, "CHECKOUT_FAILED")
     if os.path.isdir(directory):  # noqa: PTH112
         os.rmdir(directory)  # noqa: PTH106
@@ -124,31 +169,38 @@ def _fetch(act: dict[str, Any], directory: str) -> None:
         )
 
 
-def _save_aside(act: dict[str, Any], report: Reporter) -> None:
-    """Move the named differences away, then restore the tree; what the deployment keeps there is not among them."""
+def _save_aside(directory: str, paths: list[str], saved: str, report: Reporter) -> None:
+    """Move what differs to another directory; what the deployment keeps there is not among it."""
     import shutil  # noqa: PLC0415 (as above)
 
-    directory, owner = act["directory"], act["owner"]
-    changed = [entry for entry in act["save"] if entry != _UNREADABLE]
-    if not changed:
-        return
-    saved = f"{directory}.saved-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    for entry in changed:
-        path = entry[3:].rstrip("/")
-        source, target = os.path.join(directory, path), os.path.join(saved, path)  # noqa: PTH118
-        if os.path.lexists(source):
-            os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
-            shutil.move(source, target)
-    report.say(f"{len(changed)} local changes saved in {saved}")
-    _must(["reset", "-q", "--hard"], directory, owner, "CHECKOUT_FAILED")
+    there = [path.rstrip("/") for path in paths if os.path.lexists(f"{directory}/{path.rstrip('/')}")]
+    for path in there:
+        target = f"{saved}/{path}"
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+        shutil.move(f"{directory}/{path}", target)
+        _remove_emptied(directory, os.path.dirname(path))  # noqa: PTH120
+    if there:
+        report.say(f"{len(there)} local changes saved in {saved}")
+
+
+def _remove_emptied(directory: str, folder: str) -> None:
+    """Remove the folders that hold nothing any more, from the inside out."""
+    while folder:
+        try:
+            os.rmdir(f"{directory}/{folder}")  # noqa: PTH106
+        except OSError:
+            return
+        folder = os.path.dirname(folder)  # noqa: PTH120
 
 
 def _git(words: list[str], directory: str, owner: str, *, timeout_s: float = 60.0) -> Finished:
     return run([*_GIT, *words], cwd=directory, user=owner, env=_ENVIRONMENT, timeout_s=timeout_s)
 
 
-def _must(words: list[str], directory: str, owner: str, code: str) -> None:
+def _must(words: list[str], directory: str, owner: str, code: str) -> str:
+    """Run git and return what it printed; ActFailure of the code where it fails."""
     finished = _git(words, directory, owner, timeout_s=600)
     if finished.exit_status != 0:
         text = command_text(["git", "-C", directory, *words])
         raise ActFailure(code, text, finished.exit_status, finished.printed, f"sudo -u {owner} {text}")
+    return finished.stdout

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
-from infra.transport.remote.tracebacks import errors_in, marked_lines
+from infra.transport.remote.tracebacks import errors_in, marked_lines, unwrapped
 
 _BYTES = 512 * 1024
 _SHOWN_LINES = 30
@@ -96,6 +96,7 @@ def _errors(rows: list[tuple[str, str]], most: int) -> list[dict[str, Any]]:
     """Return the errors with their age in seconds, in place of the numbers of their lines."""
     now = time.time()
     found: list[dict[str, Any]] = []
+    rows = [(stamp, part) for stamp, line in rows for part in unwrapped(line)]
     for error in errors_in(_text(rows), most):
         at = seconds_of(rows[error["number"]][0])
         then = [{name: value for name, value in each.items() if name != "number"} for each in error["then"]]

@@ -6,8 +6,9 @@ whether it matters is decided elsewhere.
 
 from __future__ import annotations
 
-__all__ = ["errors_in", "first_error", "marked_lines"]
+__all__ = ["errors_in", "first_error", "marked_lines", "unwrapped"]
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _MOST_LINES = 20_000
 _LONGEST = 20_000
 _FRAMES = 120
+_WITHIN = ("error", "err", "exc", "exception")
+_TELLING = ("exc_info", "exc_text", "exception", "stack", "stack_trace", "stacktrace", "traceback")
+"""The fields in which JSON loggers put a traceback: Python's logging, structlog, ECS, pino, Google's."""
 _FOLLOWING = 6
 _MOST_CHAINED, _CHAIN_WITHIN = 4, 14
 _JOINT = re.compile(
@@ -61,6 +65,22 @@ def errors_in(text: str, most: int = 40) -> list[dict[str, Any]]:
         (groups if error["type"].endswith("ExceptionGroup") else found).append(error)
         number = max(number, *(each["number"] for each in (error, *error["then"]))) + 1
     return found or groups[:1]
+
+
+def unwrapped(line: str) -> list[str]:
+    """Return the lines of the traceback that a line of JSON carries in a field for one; any other line as it is.
+
+    A message may hold whatever a visitor sent, so it is never opened: only a field that a logger fills by itself is.
+    """
+    if not line.startswith("{") or len(line) > _LONGEST or "\\n" not in line:
+        return [line]
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError):
+        return [line]
+    places = [told, *(told[name] for name in _WITHIN if isinstance(told.get(name), dict))]
+    fields = (place[name] for place in places for name in _TELLING if isinstance(place.get(name), str))
+    return next((field.split("\n") for field in fields if "\n" in field), [line])
 
 
 def _error_at(lines: list[str], number: int) -> dict[str, Any] | None:

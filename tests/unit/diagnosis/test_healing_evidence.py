@@ -19,7 +19,7 @@ from infra.errors import AuthenticationError, UnreachableError
 from infra.healing.evidence import HOST_SECTIONS, collect, question
 from infra.redaction import PROCESS
 from infra.transport.remote import evidence as remote
-from infra.transport.remote.tracebacks import errors_in, first_error, marked_lines
+from infra.transport.remote.tracebacks import errors_in, first_error, marked_lines, unwrapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +143,32 @@ def test_all_errors_of_a_log_are_told_in_their_order() -> None:
 
 def test_nodes_code_is_a_field() -> None:
     assert (first_error(NODE) or {})["code"] == "MODULE_NOT_FOUND"
+
+
+WRAPPED = {
+    "Python's logging": {"level": "ERROR", "message": "unhandled", "exception": PYTHON},
+    "ECS": {"message": "unhandled", "error": {"type": "ModuleNotFoundError", "stack_trace": PYTHON}},
+    "pino": {"level": 50, "msg": "no module", "err": {"type": "Error", "message": "x", "stack": PYTHON}},
+}
+BARE = {
+    "no JSON": "{broken " + json.dumps(PYTHON),
+    "what a visitor sent": json.dumps({"message": PYTHON, "user_agent": PYTHON}),
+    "a field of another kind": json.dumps({"exception": {"text": PYTHON}, "error": [PYTHON], "stack": 3}),
+    "nested without end": '{"a\\n":' * 2000,
+}
+
+
+@pytest.mark.parametrize("line", WRAPPED.values(), ids=WRAPPED.keys())
+def test_an_error_that_a_logger_puts_into_json_is_told_by_its_fields(line: dict[str, Any]) -> None:
+    found = first_error("\n".join(unwrapped(json.dumps(line))))
+    assert found == first_error(PYTHON)
+    assert found is not None
+
+
+@pytest.mark.parametrize("line", BARE.values(), ids=BARE.keys())
+def test_no_other_line_is_opened(line: str) -> None:
+    assert unwrapped(line) == [line]
+    assert first_error(line) is None
 
 
 NO_ERRORS = {
