@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 CACHE = ROOT / ".greenroom" / "bench"
 BEYOND_IMPORT_S = 0.85
 PER_DROPLET_S = 0.1
+SETTLE_S = 1.0
+"""How long the hosts are left alone before each run, so that nobody pays for the end of another's sessions."""
 OF_PYINFRA, OF_ANSIBLE = 0.5, 0.2
 Figures = dict[str, list[float]]
 
@@ -61,6 +63,7 @@ def in_turn(tools: Sequence[Tool], runs: int) -> Figures:
     figures: Figures = {each.name: [] for each in tools}
     for _ in range(runs):
         for each in tools:
+            time.sleep(SETTLE_S)
             figures[each.name].append(timed(each.commands, each.directory))
     return figures
 
