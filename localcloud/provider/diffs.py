@@ -7,7 +7,7 @@ property that the program leaves out is a difference only where the API would no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from localcloud.provider.checks import DEFAULTS
 from localcloud.provider.states import canonical, recorded_value
@@ -16,8 +16,7 @@ from localcloud.provider.values import Properties, holds_unknown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.provider.resources.base import Resource
-    from localcloud.provider.table import Property
+    from localcloud.provider.table import Property, Shape
 
 Kind = Literal["add", "delete", "update"]
 
@@ -37,7 +36,17 @@ class Change:
         return self.path.split("[", 1)[0].split(".", 1)[0]
 
 
-def differences(resource: Resource, state: Properties, wanted: Properties) -> list[Change]:
+class _Compared(Protocol):
+    """What a diff asks a resource type for: see `localcloud.provider.resources.base.Resource`."""
+
+    @property
+    def shape(self) -> Shape: ...
+    def strays(self, state: Properties) -> tuple[str, ...]: ...
+    def is_same(self, name: str, have: Any, want: Any, wanted: Properties) -> bool: ...
+    def must_replace(self, name: str, have: Any, want: Any) -> bool: ...
+
+
+def differences(resource: _Compared, state: Properties, wanted: Properties) -> list[Change]:
     """List what differs between recorded outputs and checked inputs."""
     changes = [Change(name, "update", replace=False) for name in resource.strays(state)]
     for name, item in resource.shape.inputs.items():
@@ -51,12 +60,12 @@ def differences(resource: Resource, state: Properties, wanted: Properties) -> li
     return changes
 
 
-def changed_names(resource: Resource, state: Properties, wanted: Properties) -> frozenset[str]:
+def changed_names(resource: _Compared, state: Properties, wanted: Properties) -> frozenset[str]:
     """Name the resource's properties that differ."""
     return frozenset(change.name for change in differences(resource, state, wanted))
 
 
-def deletes_first(resource: Resource, wanted: Properties) -> bool:
+def deletes_first(resource: _Compared, wanted: Properties) -> bool:
     """Whether a replacement must delete first: its name was given by the program and may be taken by the old one.
 
     The official provider says so for a changed name, too, and so does this one.

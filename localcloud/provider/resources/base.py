@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from localcloud.provider import table
@@ -47,7 +46,7 @@ class Resource(ABC):
     moving: ClassVar[dict[str, frozenset[str]]] = {}
     """Outputs that a change of an input changes with it; unknown in the preview of that change."""
 
-    @cached_property
+    @property
     def shape(self) -> table.Shape:
         """The resource's row of the property table."""
         return table.load().resources[self.kind]
