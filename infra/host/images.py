@@ -83,6 +83,10 @@ class ImagesProvider(HostProvider):
         if "present" not in facts:
             return super().findings(spec, facts)
         wanted = spec["images"]
+        if any(found is None for found in facts["present"].values()):
+            return [
+                Finding("which images there are is unknown: Docker does not answer", f"{len(wanted)} images", "unknown")
+            ]
         return [
             Finding(f"image {name} is {'another one' if found else 'missing'}", wanted[name], found or "missing")
             for name, found in sorted(facts["present"].items())
@@ -92,7 +96,7 @@ class ImagesProvider(HostProvider):
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the id behind each reference, and the variables that the repository does not list."""
         if "present" in facts:
-            return {"images": facts["present"]}
+            return {"images": {name: found or "" for name, found in facts["present"].items()}}
         _, built = _kept(spec, facts["stack"])
         return {"images": facts["stack"]["images"], "built": built, "unlisted": unlisted(spec, facts)}
 

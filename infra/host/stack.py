@@ -127,6 +127,9 @@ class ComposeStackProvider(HostProvider):
             for role in spec["workload"].get("databases") or []
             if facts["passwords"].get(role["secret"]) == "differs"
         ]
+        if facts["seen"]["silent"]:
+            what = "which containers there are is unknown: Docker does not answer"
+            return [Finding(what, f"{len(spec['services'])} containers", "unknown")]
         return [*_drift(spec["services"], facts["seen"]["containers"]), *different]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:

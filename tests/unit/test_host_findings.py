@@ -149,6 +149,20 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         [("sha256:a", "missing", None)],
     ),
     (
+        "images while Docker is down",
+        ImagesProvider(),
+        {"images": {"app:t": "sha256:a", "db:t": "sha256:b"}},
+        {"present": {"app:t": None, "db:t": None}},
+        [("2 images", "unknown", None)],
+    ),
+    (
+        "containers while Docker is down",
+        ComposeStackProvider(),
+        {"services": SERVICES, "workload": WORKLOAD},
+        {"seen": {"silent": "GET /containers/json: connection refused", "containers": {}}},
+        [("1 containers", "unknown", None)],
+    ),
+    (
         "a revision",
         MigrationsProvider(),
         {"service": "app", "revision": "2"},
@@ -181,21 +195,26 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         "limits",
         ComposeStackProvider(),
         {"services": SERVICES, "workload": WORKLOAD},
-        {"seen": {"containers": {"app": {**RUNNING, "limits": {**LIMITS, "memory_bytes": 1.0, "restart": "no"}}}}},
+        {
+            "seen": {
+                "silent": "",
+                "containers": {"app": {**RUNNING, "limits": {**LIMITS, "memory_bytes": 1.0, "restart": "no"}}},
+            }
+        },
         [("134217728", "1", None), ("always", "no", None)],
     ),
     (
         "a stranger",
         ComposeStackProvider(),
         {"services": SERVICES, "workload": WORKLOAD},
-        {"seen": {"containers": {"app": RUNNING, "x": {**RUNNING, "container": "x-1"}}}},
+        {"seen": {"silent": "", "containers": {"app": RUNNING, "x": {**RUNNING, "container": "x-1"}}}},
         [("no container", "x-1", AT)],
     ),
     (
         "a stopped container",
         ComposeStackProvider(),
         {"services": SERVICES, "workload": WORKLOAD},
-        {"seen": {"containers": {"app": {**RUNNING, "state": "exited", "health": "unhealthy"}}}},
+        {"seen": {"silent": "", "containers": {"app": {**RUNNING, "state": "exited", "health": "unhealthy"}}}},
         [("running, health healthy", "exited, health unhealthy", AT)],
     ),
 ]

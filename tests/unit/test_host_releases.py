@@ -94,7 +94,7 @@ def test_drift_of_a_service_is_told_without_asking_compose(change: dict[str, Any
     if change is not None:
         seen["app"] = {**RUNNING, **change}
 
-    plan = provider.plan({**STACK, **recorded}, {"seen": {"containers": seen}})
+    plan = provider.plan({**STACK, **recorded}, {"seen": {"silent": "", "containers": seen}})
 
     assert [why in act.why for act in plan] == [True]
 
@@ -104,7 +104,7 @@ def test_a_container_that_nobody_declared_is_drift() -> None:
     recorded = provider.outputs(STACK, {"stack": STACK_FACT})
     seen = {**STACK_FACT["containers"], "miner": RUNNING}
 
-    (act,) = provider.plan({**STACK, **recorded}, {"seen": {"containers": seen}})
+    (act,) = provider.plan({**STACK, **recorded}, {"seen": {"silent": "", "containers": seen}})
     assert act.why == "service miner is not one of the project's"
 
 

@@ -90,7 +90,7 @@ def test_a_password_changed_by_hand_is_drift_and_one_that_cannot_be_asked_for_is
     spec, facts = spec_and_facts({"DB_PASSWORD": "differs"}, "new")
     containers = facts["stack"]["containers"]
     spec["services"] = ComposeStackProvider().outputs(spec, facts)["services"]
-    seen = {"seen": {"containers": containers}}
+    seen = {"seen": {"silent": "", "containers": containers}}
 
     [found] = ComposeStackProvider().plan(spec, {**seen, "passwords": {"DB_PASSWORD": "differs"}})
     assert found.why == "keeper in db has another password than DB_PASSWORD"

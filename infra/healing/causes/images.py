@@ -21,7 +21,8 @@ _NO_IMAGE = re.compile(
     r"|pull access denied for (?P<denied>[^\s,]{1,300}), "
     r"|(?:(?P<from>\S{1,300}): )?failed to resolve source metadata for "
     r"(?P<source>\S{1,300}): .{0,400}not found"
-    r"|(?P<unknown>\S{1,300}): (?:manifest unknown|not found)\Z|manifest unknown"
+    r"|(?P<unknown>\S{1,300}): manifest unknown\Z|manifest unknown"
+    r"|(?P<absent>(?:[A-Za-z0-9][\w-]{0,60}(?:\.[\w-]{1,60})+|localhost)(?::\d{1,5})?/\S{1,300}): not found\Z"
 )
 _HOST = re.compile(r".{0,400}?(?:https?://|lookup |connect to )([A-Za-z0-9.-]{3,100})\b")
 _SILENT = re.compile(

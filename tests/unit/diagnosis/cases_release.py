@@ -346,6 +346,13 @@ CASES = (
     ),
     Case(
         "BASE_IMAGE_MISSING",
+        "no such tag, in the engine's few words",
+        situation(failure(PULL, "docker.io/library/alpine:9.9: not found", phase="build")),
+        situation(failure(BUILD, "c++: not found\n./build.sh: not found\n../a/b.sh: not found", phase="build")),
+        "docker.io/library/alpine:9.9",
+    ),
+    Case(
+        "BASE_IMAGE_MISSING",
         "pulling what is built here",
         situation(failure(PULL, DENIED, phase="build")),
         situation(failure("SERVICE_CRASHED", DENIED, phase="compose-up")),
