@@ -156,7 +156,7 @@ CAUSES = (
         severity="critical",
         title="The droplet {address} does not answer",
         impact="Nothing can be deployed or looked at; whether it serves visitors is not known.",
-        role="devops",
+        role="system administrator",
         next_steps=(
             "nc -vz {address} 22",
             *_WAY,
