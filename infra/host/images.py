@@ -96,9 +96,9 @@ class ImagesProvider(HostProvider):
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return the id behind each reference, and the variables that the repository does not list."""
         if "present" in facts:
-            return {"images": {name: found or "" for name, found in facts["present"].items()}}
+            return {"images": _ids(facts["present"])}
         _, built = _kept(spec, facts["stack"])
-        return {"images": facts["stack"]["images"], "built": built, "unlisted": unlisted(spec, facts)}
+        return {"images": _ids(facts["stack"]["images"]), "built": built, "unlisted": unlisted(spec, facts)}
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Build and pull, then tell which variables nobody reads."""
@@ -147,6 +147,11 @@ def _warned(result: Outcome) -> Outcome:
     if names := (result.outs or {}).get("unlisted"):
         say(ImagesProvider.subject, f"warning: the repository's list of variables has no {', '.join(names)}")
     return result
+
+
+def _ids(found: dict[str, str | None]) -> dict[str, str]:
+    """Return the ids as the state keeps them: one that is not known is as good as none."""
+    return {name: known or "" for name, known in found.items()}
 
 
 def _kept(spec: dict[str, Any], stack: dict[str, Any]) -> tuple[list[str], list[str]]:

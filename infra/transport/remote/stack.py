@@ -72,23 +72,13 @@ def stack_fact(probe: dict[str, Any]) -> dict[str, Any]:
 
 def containers_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """Return the project's containers by service, without starting the compose CLI; `silent` is why nobody can say."""
-    try:
-        return {"containers": _by_service(Engine().containers(probe["project"])), "silent": ""}
-    except EngineRefusal as refusal:
-        if refusal.status == 0:
-            return {"containers": {}, "silent": str(refusal)}
-        raise
+    containers, silent = _asked(Engine(), probe["project"])
+    return {"containers": containers, "silent": silent}
 
 
 def images_fact(probe: dict[str, Any]) -> dict[str, str | None]:
     """Return the id of each named image, empty where it is missing, None where the engine does not answer."""
-    engine, references = Engine(), probe["references"]
-    try:
-        return {reference: engine.image_id(reference) for reference in references}
-    except EngineRefusal as refusal:
-        if refusal.status == 0:
-            return dict.fromkeys(references)
-        raise
+    return _image_ids(Engine(), probe["references"])
 
 
 def down_act(act: dict[str, Any], report: Reporter) -> None:
@@ -236,11 +226,16 @@ def _texts(value: Any) -> Iterator[str]:
 
 def service_containers(engine: Engine, project: str) -> dict[str, Any]:
     """Return the facts of a project's containers by service; nothing where the engine does not run."""
+    return _asked(engine, project)[0]
+
+
+def _asked(engine: Engine, project: str) -> tuple[dict[str, Any], str]:
+    """Return the containers by service, and what kept the engine from answering."""
     try:
-        return _by_service(engine.containers(project))
+        return _by_service(engine.containers(project)), ""
     except EngineRefusal as refusal:
         if refusal.status == 0:
-            return {}
+            return {}, str(refusal)
         raise
 
 
@@ -252,12 +247,12 @@ def _by_service(found: list[dict[str, Any]]) -> dict[str, Any]:
     return services
 
 
-def _image_ids(engine: Engine, references: list[str]) -> dict[str, str]:
+def _image_ids(engine: Engine, references: list[str]) -> dict[str, str | None]:
     try:
         return {reference: engine.image_id(reference) for reference in references}
     except EngineRefusal as refusal:
         if refusal.status == 0:
-            return dict.fromkeys(references, "")
+            return dict.fromkeys(references)
         raise
 
 
