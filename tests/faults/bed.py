@@ -121,13 +121,16 @@ class Lab:
         shutil.rmtree(self.directory, ignore_errors=True)
         shutil.rmtree(self._pristine, ignore_errors=True)
 
-    def settle(self) -> None:
-        """Bring the stack back to what its settings say, and see for ourselves that it is; else deploy it anew."""
+    def settle(self, broken: Callable[[], str] = lambda: "") -> None:
+        """Bring the stack back to what its settings say, and see for ourselves that it is; else deploy it anew.
+
+        `broken` tells what a quick look does not see: a change in the cloud, say, that nobody has mended.
+        """
         self.stop_background()
         self.restore_files()
         self.forget_case()
         for refresh in ([], ["--refresh"], ["--refresh"]):
-            if not refresh and self.wrong():
+            if not refresh and (self.wrong() or broken()):
                 continue
             done = self.greenroom("up", "--yes", "--skip-verify", *refresh)
             if done.status == 0 and not self.wrong(patience_s=45.0):

@@ -73,7 +73,7 @@ class Bench:
         if verdict is not None and verdict.healed and case.strikes == "run time" and not verdict.harm:
             self.lab.forget_case()
             return
-        self.lab.settle()
+        self.lab.settle(lambda: case.broken(self.lab))
 
 
 def try_case(lab: Lab, case: Case) -> str:
