@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Finding", "of_file", "unanswered"]
+__all__ = ["Finding", "docker_silent", "of_file", "unanswered"]
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,11 @@ class Finding:
 def of_file(what: str, expected: str, found: str, fact: Mapping[str, Any]) -> Finding:
     """Return a finding about a file or directory, dated by its last change; what is gone has no date."""
     return Finding(what, expected, found, fact.get("changed_at"))
+
+
+def docker_silent(things: str, count: int) -> Finding:
+    """Return the finding of what only Docker knows, while it does not answer: nobody can say what there is of it."""
+    return Finding(f"which {things} there are is unknown: Docker does not answer", f"{count} {things}", "unknown")
 
 
 def unanswered(host: str) -> Finding:

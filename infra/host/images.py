@@ -10,7 +10,7 @@ from pulumi.dynamic import CreateResult, Resource, UpdateResult
 
 from infra.commands import acts, compose
 from infra.host.env_template import expect_complete, template_probes, unlisted
-from infra.host.findings import Finding
+from infra.host.findings import Finding, docker_silent
 from infra.host.resource import HostProvider
 from infra.host.workload import expect_acceptable
 from infra.transport import say
@@ -84,9 +84,7 @@ class ImagesProvider(HostProvider):
             return super().findings(spec, facts)
         wanted = spec["images"]
         if any(found is None for found in facts["present"].values()):
-            return [
-                Finding("which images there are is unknown: Docker does not answer", f"{len(wanted)} images", "unknown")
-            ]
+            return [docker_silent("images", len(wanted))]
         return [
             Finding(f"image {name} is {'another one' if found else 'missing'}", wanted[name], found or "missing")
             for name, found in sorted(facts["present"].items())

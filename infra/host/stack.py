@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import Resource
 
 from infra.commands import acts, compose
-from infra.host.findings import Finding
+from infra.host.findings import Finding, docker_silent
 from infra.host.resource import HostProvider
 from infra.host.workload import expect_acceptable
 
@@ -122,14 +122,13 @@ class ComposeStackProvider(HostProvider):
 
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
         """Tell how each service's container differs from the one on record, and whose password is another one."""
+        if facts["seen"]["silent"]:
+            return [docker_silent("containers", len(spec["services"]))]
         different = [
             Finding(_stale(role), "the env file's password", "another one")
             for role in spec["workload"].get("databases") or []
             if facts["passwords"].get(role["secret"]) == "differs"
         ]
-        if facts["seen"]["silent"]:
-            what = "which containers there are is unknown: Docker does not answer"
-            return [Finding(what, f"{len(spec['services'])} containers", "unknown")]
         return [*_drift(spec["services"], facts["seen"]["containers"]), *different]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
