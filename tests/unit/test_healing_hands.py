@@ -6,11 +6,10 @@ import json
 import re
 import socketserver
 import threading
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakeengine import FakeEngine, container, labels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -274,79 +273,6 @@ def test_a_typed_error_is_an_outcome_and_a_refusal_of_the_host_is_told() -> None
 # ---- the host's side: whatever state a machine is in, only listed calls and programs are made of a request
 
 
-class FakeEngine(BaseHTTPRequestHandler):
-    """A Docker engine that has three containers, and notes everything that it is asked."""
-
-    asked: ClassVar[list[str]] = []
-    containers: ClassVar[dict[str, dict[str, Any]]] = {}
-
-    def do_GET(self) -> None:
-        path = self._note()
-        if path == "/containers/json":
-            wanted = json.loads(parse_qs(urlsplit(self.path).query)["filters"][0])["label"]
-            listed = [name for name, each in self.containers.items() if set(wanted) <= labels_of(each)]
-            self._answer(200, [{"Id": name} for name in listed])
-        elif path.startswith("/containers/"):
-            found = self.containers.get(path.split("/")[2])
-            self._answer(200 if found else 404, found or {"message": "none"})
-        else:
-            answers: dict[str, Any] = {
-                "/info": {"DockerRootDir": "/"},
-                "/images/json": [{}],
-                "/images/img/json": {"Config": {"Labels": {"com.docker.compose.project": "erp"}}},
-                "/volumes": {"Volumes": [{"Name": "data"}]},
-                "/system/df": {"BuildCache": [{"InUse": False}]},
-            }
-            self._answer(200, answers.get(path, "OK"))
-
-    def do_POST(self) -> None:
-        path = self._note()
-        parts = path.split("/")
-        if parts[1] == "containers":
-            is_start = parts[3] == "start"
-            state = self.containers[parts[2]]["State"]
-            state |= {"Running": is_start, "Paused": False, "StartedAt": "now" if is_start else state["StartedAt"]}
-        self._answer(200, {})
-
-    def do_DELETE(self) -> None:
-        self.containers.pop(self._note().split("/")[2], None)
-        self._answer(200, {})
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-    def address_string(self) -> str:
-        return "socket"
-
-    def _note(self) -> str:
-        parts = urlsplit(self.path)
-        query = "&".join(f"{name}={values[0]}" for name, values in parse_qs(parts.query).items())
-        asks = self.command == "GET" or query.startswith("t=")
-        self.asked.append(f"{self.command} {parts.path}" + (f"?{query}" if query and not asks else ""))
-        return parts.path
-
-    def _answer(self, status: int, body: Any) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-
-def container(project: str, service: str, *, state: str, oneoff: str = "False") -> dict[str, Any]:
-    labels = {"com.docker.compose.project": project, "com.docker.compose.service": service}
-    labels |= {"com.docker.compose.oneoff": oneoff} if oneoff else {}
-    flags = {"Running": state in ("running", "paused"), "Paused": state == "paused", "Restarting": False}
-    told = {"Status": state, "Pid": 7, "ExitCode": 0, "OOMKilled": False, "StartedAt": "before"}
-    return {
-        "Name": f"/{project}-{service}-1",
-        "Image": "img",
-        "Config": {"Labels": labels if project else {}, "StopTimeout": 1},
-        "State": {**flags, **told},
-        "Mounts": [{"Type": "volume", "Name": "data"}],
-    }
-
-
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("engine") / "docker.sock"
@@ -404,7 +330,3 @@ def test_on_the_host_too_nothing_but_listed_operations_comes_of_any_act(
         assert any(re.fullmatch(each, argv) for each in PROGRAMS), argv
     left = {name: each["State"] for name, each in FakeEngine.containers.items()}
     assert foreign.items() <= left.items()
-
-
-def labels_of(container: dict[str, Any]) -> set[str]:
-    return {f"{name}={value}" for name, value in container["Config"]["Labels"].items()}
