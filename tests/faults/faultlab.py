@@ -56,11 +56,12 @@ class Bench:
             files = self.judge.files()
             served = lab.https("/health") == 200
             injected = _wait_for(lab, case) if not case.watched else ""
+            broken = self.judge.snapshot() if method.can_wait else None
             claim = method.act(lab, case, struck)
         finally:
             seen = witness.stop()
         verdict = self.judge.verdict(
-            case, claim, injected=injected, before=before, files=files, served=served, seen=seen
+            case, claim, injected=injected, before=before, broken=broken, files=files, served=served, seen=seen
         )
         verdict.seconds = time.monotonic() - began
         _keep(lab, verdict, seen)

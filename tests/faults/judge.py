@@ -83,15 +83,19 @@ class Snapshot:
 
     facts: dict[str, Any]
 
-    def changed(self, later: Snapshot) -> dict[str, str]:
+    def changed(self, later: Snapshot, broken: Snapshot | None = None) -> dict[str, str]:
         """Name what is another one later; what can't be asked at one of the two times is not judged.
 
-        A volume more is no harm (a fault may bring one along); one less is.
+        A volume more is no harm (a fault may bring one along); one less is. What is still as the fault left it, where
+        somebody looked at it then (`broken`), is the fault and nobody's harm: whoever claims success beside it is
+        told so by `Verdict.false_green`.
         """
         return {
             name: f"{self.facts[name]!r} became {later.facts[name]!r}"
             for name in self.facts
-            if None not in (self.facts[name], later.facts.get(name)) and self._differs(name, later)
+            if None not in (self.facts[name], later.facts.get(name))
+            and self._differs(name, later)
+            and (broken is None or broken.facts.get(name) != later.facts[name])
         }
 
     def _differs(self, name: str, later: Snapshot) -> bool:
@@ -219,9 +223,21 @@ class Judge:
     # ---- what became of it
 
     def verdict(
-        self, case: Case, claim: Claim, *, injected: str, before: Snapshot, files: Snapshot, served: bool, seen: Record
+        self,
+        case: Case,
+        claim: Claim,
+        *,
+        injected: str,
+        before: Snapshot,
+        broken: Snapshot | None,
+        files: Snapshot,
+        served: bool,
+        seen: Record,
     ) -> Verdict:
-        """Look at the stack, now that somebody is done with it."""
+        """Look at the stack, now that somebody is done with it.
+
+        `before` was taken before the fault, `broken` (if at all) and `files` with the fault in place.
+        """
         verdict = Verdict(case.id, claim.who, case.expected, injected, claim=claim)
         verdict.detection_s, verdict.repair_s = claim.detection_s, claim.repair_s
         verdict.traced, verdict.commands = seen.traced, len(seen.executions)
@@ -232,7 +248,7 @@ class Judge:
         after = self.snapshot()
         allowed = case.disturbs | ({"branches"} if case.strikes == "deployment" else frozenset())
         verdict.harm = files.changed(self.files())
-        verdict.harm |= {name: what for name, what in before.changed(after).items() if name not in allowed}
+        verdict.harm |= {name: what for name, what in before.changed(after, broken).items() if name not in allowed}
         if lost := case.unharmed(self.lab):
             verdict.harm["others"] = lost
         has_to_serve = case.still_serves if case.strikes == "deployment" else served

@@ -43,6 +43,8 @@ class Method(Protocol):
     """A way to deal with a fault."""
 
     name: str
+    can_wait: bool
+    """Whether the judge may look at the broken stack first: it takes seconds, which a watch must not be given."""
 
     def prepare(self, lab: Lab, case: Case) -> None:
         """Do what has to be done before the fault strikes."""
@@ -62,6 +64,7 @@ class RunAgain:
     """Type the same command again."""
 
     name = "run it again"
+    can_wait = True
 
     def prepare(self, lab: Lab, case: Case) -> None:
         """Nothing runs before."""
@@ -77,6 +80,7 @@ class Restart:
     """Restart every container, and Docker with them."""
 
     name = "restart everything"
+    can_wait = True
 
     def prepare(self, lab: Lab, case: Case) -> None:
         """Nothing runs before."""
@@ -93,6 +97,7 @@ class UpAgain:
     """`docker compose up` again, on the droplet."""
 
     name = "docker compose up again"
+    can_wait = True
 
     def prepare(self, lab: Lab, case: Case) -> None:
         """Nothing runs before."""
@@ -122,6 +127,7 @@ class Greenroom:
     """The healer: `up --heal` where a deployment meets the fault, `watch` or `heal` where it strikes at run time."""
 
     name = "greenroom"
+    can_wait = False
 
     def __init__(self) -> None:
         self._watch: Run | None = None
