@@ -1,8 +1,8 @@
 """`greenroom VERB`: a thin layer of talk over the engine, the host and the local cloud.
 
 Every verb exits with the codes that the design lists: 0 done, 1 failed, 2 configuration or usage, 3 authentication,
-4 a resource failed, 6 no such stack, 7 unexpected changes, 8 cancelled, 9 timed out, 20 the proof failed, 21 healing
-asks a person, 22 healing was stopped or has spent its limits.
+4 a resource failed, 6 no such stack, 7 unexpected changes, 8 cancelled, 20 the proof failed, 21 healing asks a
+person, 22 healing was stopped or has spent its limits.
 """
 
 from __future__ import annotations

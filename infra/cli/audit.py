@@ -73,7 +73,7 @@ def audit_of(session: Session) -> Audit:
 
 
 def append(session: Session, verb: str, subject: str, **told: Any) -> None:
-    """Append what a verb has done, with every secret of the stack masked, and leave the head on the droplet."""
+    """Append what a verb has done, with every secret of the stack masked."""
     if session.driver.exists():
         session.console.redactor.add(session.driver.secret_values())
     log = audit_of(session)

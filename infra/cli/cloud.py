@@ -5,14 +5,18 @@ from __future__ import annotations
 __all__ = ["cloud"]
 
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from infra.cli.console import Console
 from infra.cli.session import find_root, home_of
-from infra.errors import ConfigurationError, Problem
+from infra.errors import ConfigurationError, GreenroomError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 @click.group()
@@ -27,7 +31,8 @@ def start(*, as_json: bool) -> None:
     from localcloud import cloud as local  # noqa: PLC0415 - loaded by the verbs that need it
 
     console = Console()
-    info = local.start(home_of(find_root()), console.say)
+    with _told():
+        info = local.start(home_of(find_root()), console.say)
     if as_json:
         console.document({"schema": "greenroom/cloud/1", "running": True, "environment": dict(info.environment)})
         return
@@ -40,7 +45,8 @@ def stop() -> None:
     """Stop the server; droplets and state stay."""
     from localcloud import cloud as local  # noqa: PLC0415 - as above
 
-    local.stop(home_of(find_root()))
+    with _told():
+        local.stop(home_of(find_root()))
 
 
 @cloud.command()
@@ -50,7 +56,8 @@ def status(*, as_json: bool) -> int:
     from localcloud import cloud as local  # noqa: PLC0415 - as above
 
     console = Console()
-    found = local.status(home_of(find_root()))
+    with _told():
+        found = local.status(home_of(find_root()))
     facts: dict[str, Any] = asdict(found) if found else {}
     if as_json:
         environment = dict(found.info.environment) if found else {}
@@ -74,4 +81,16 @@ def reset(*, assume_yes: bool) -> None:
             problem = Problem("command line", "--yes", "nothing", "--yes, as there is no terminal to ask on")
             raise ConfigurationError([problem], hint="greenroom cloud reset --yes")
         click.confirm("This deletes every droplet, volume and network of the local cloud. Go on", abort=True, err=True)
-    local.reset(home_of(find_root()), Console().say, release_engine=True)
+    with _told():
+        local.reset(home_of(find_root()), Console().say, release_engine=True)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Tell what the local cloud refuses as an error of the command line; its message ends with the next command."""
+    from localcloud.cloud import CloudError  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except CloudError as error:
+        raise GreenroomError(str(error)) from error

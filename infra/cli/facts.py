@@ -43,7 +43,10 @@ def outputs(session: Session, *, name: str | None, show_secrets: bool) -> int:
         session.console.document(values, revealed=show_secrets)
         return 0
     if name not in values:
-        raise GreenroomError(f"There is no output {name}; there are {', '.join(sorted(values))}")
+        raise GreenroomError(
+            f"There is no output {name}; there are {', '.join(sorted(values))}",
+            hint=f"greenroom outputs -s {session.stack}",
+        )
     value = values[name]
     if isinstance(value, str) and not session.as_json:
         click.echo(value if show_secrets else session.console.redactor.mask(value))

@@ -124,9 +124,7 @@ def _all(session: Session, archive: Archive) -> int:
         session.console.document(document)
         return 0
     rows = [_row(each) for each in archive.incidents]
-    for line in (
-        table(rows, header=["INCIDENT", "NOTICED BY", "ENDED", "DETECTED", "REPAIRED", "ISSUES"]) if rows else []
-    ):
+    for line in table(rows, header=HEADER) if rows else []:
         session.console.data(line)
     session.console.say(f"{session.stack}: {len(rows)} {'incident' if len(rows) == 1 else 'incidents'}")
     return 0

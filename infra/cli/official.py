@@ -194,7 +194,10 @@ class OfficialDriver:
             check=False,
         )
         if answer.returncode:
-            raise GreenroomError(f"pulumi {' '.join(arguments[:2])}: {answer.stderr.strip()}")
+            asked = " ".join(arguments[:2])
+            raise GreenroomError(
+                f"pulumi {asked}: {answer.stderr.strip()}", hint=f"pulumi {asked} --stack {self._name}"
+            )
         return answer.stdout
 
 

@@ -133,7 +133,8 @@ def target_of(session: Session) -> Target:
     facts = session.facts
     if not facts.acceptance:
         expected = "the path of the workload's acceptance.yaml"
-        raise ConfigurationError([Problem(f"Pulumi.{session.stack}.yaml", "acceptance", "nothing", expected)])
+        problem = Problem(f"Pulumi.{session.stack}.yaml", "greenroom:acceptance", "nothing", expected)
+        raise ConfigurationError([problem], hint=f"greenroom verify -s {session.stack}   # once it stands there")
     outputs = session.driver.outputs(show_secrets=True)
     if "release" not in outputs:
         raise GreenroomError(f"{session.stack} is not deployed", hint=f"greenroom up -s {session.stack}")

@@ -64,7 +64,8 @@ def set_value(session: Session, name: str) -> None:
     if setting is None or setting.source != "config":
         found = "a name that is not declared" if setting is None else f"declared with source {setting.source}"
         expected = f"`{name}: {{source: config}}` under secrets"
-        raise ConfigurationError([Problem(_file(session), name, found, expected)])
+        hint = f"greenroom secrets list -s {session.stack}"
+        raise ConfigurationError([Problem(_file(session), name, found, expected)], hint=hint)
     _audited(session, "secrets set", name, partial(_taken, session, settings, name))
 
 
@@ -129,7 +130,8 @@ def _rotated(session: Session, settings: Settings, name: str, setting: SecretSet
     changed = with_generation(path.read_text(encoding="utf-8"), name, generation)
     if changed is None:
         expected = f"`generation: {generation}`, written there by hand"
-        raise ConfigurationError([Problem(_file(session), f"secrets.{name}", "a style this can't edit", expected)])
+        problem = Problem(_file(session), f"secrets.{name}", "a style this can't edit", expected)
+        raise ConfigurationError([problem], hint=f"greenroom preview -s {session.stack}   # once it stands there")
     temporary = path.with_suffix(".yaml.new")
     temporary.write_text(changed, encoding="utf-8")
     temporary.chmod(path.stat().st_mode & 0o777)
@@ -150,7 +152,8 @@ def _take(session: Session, settings: Settings, name: str, *, anew: bool = False
     if not wrong and anew and session.driver.config().get(name) == value:
         wrong = "the value that it has already"
     if wrong:
-        raise ConfigurationError([Problem(_file(session), name, wrong, rule.expected)])
+        hint = f"greenroom secrets set {name} -s {session.stack}"
+        raise ConfigurationError([Problem(_file(session), name, wrong, rule.expected)], hint=hint)
     session.driver.set_secret(name, value)
 
 

@@ -40,7 +40,7 @@ def find_root(start: Path | None = None) -> Path:
         if (each / "Pulumi.yaml").is_file():
             return each
     problem = Problem(str(here), "Pulumi.yaml", "nothing", "the project's directory, or one below it")
-    raise ConfigurationError([problem])
+    raise ConfigurationError([problem], hint="cd to the directory with Pulumi.yaml")
 
 
 def home_of(root: Path) -> Path:
@@ -204,12 +204,12 @@ class Session:
             return given
         file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
         if file:
-            return Path(file).read_text(encoding="utf-8").strip()
+            return _passphrase_in(Path(file).expanduser())
         if not self.is_local:
             expected = "the stack's passphrase, or PULUMI_CONFIG_PASSPHRASE_FILE"
             raise ConfigurationError(
                 [Problem("environment", "PULUMI_CONFIG_PASSPHRASE", "nothing", expected)],
-                hint="export PULUMI_CONFIG_PASSPHRASE_FILE=~/.greenroom-passphrase",
+                hint="export PULUMI_CONFIG_PASSPHRASE_FILE=$HOME/.greenroom-passphrase",
             )
         return self._own_passphrase()
 
@@ -222,3 +222,13 @@ class Session:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(secrets.token_urlsafe(PASSPHRASE_BYTES) + "\n")
         return path.read_text(encoding="utf-8").strip()
+
+
+def _passphrase_in(path: Path) -> str:
+    """Read the passphrase that people keep in a file; raises ConfigurationError where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        problem = Problem("PULUMI_CONFIG_PASSPHRASE_FILE", str(path), str(error.strerror), "a file with the passphrase")
+        hint = f"(umask 077; openssl rand -base64 24 > {path})   # for a new stack; an old one needs its own"
+        raise ConfigurationError([problem], hint=hint) from error

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 PAGE = "ledger.html"
 GOALS = {"detection_s": 5.0, "repair_s": 45.0}
 """What healing is held to, as medians, in seconds."""
-BEFORE = {"detection_s": 60.0, "repair_s": 480.0}
-"""The figures of the agent that healing takes the place of: under a minute, and about eight minutes."""
 
 
 def page_of_ledger(ledger: Ledger, damaged: Sequence[str] = ()) -> str:
@@ -53,10 +51,7 @@ def summary_of_ledger(ledger: Ledger) -> str:
 
 def _plot(ledger: Ledger, name: str, median: float | None) -> Plot:
     points = [_point(line, name) for line in reversed(ledger.lines) if getattr(line, name) is not None]
-    rules = [
-        (GOALS[name], f"goal {seconds_text(GOALS[name])}", "goal"),
-        (BEFORE[name], f"before {seconds_text(BEFORE[name])}", "before"),
-    ]
+    rules = [(GOALS[name], f"goal {seconds_text(GOALS[name])}", "goal")]
     if median is not None:
         rules.append((median, f"median {seconds_text(median)}", "median"))
     told = seconds_text(median) if median is not None else "none yet"

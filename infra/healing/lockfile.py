@@ -1,4 +1,4 @@
-"""The seed's first failure, mended where it has to be: in the workload's repository, as a branch and a patch.
+"""A missing lock file, mended where it has to be: in the workload's repository, as a branch and a patch.
 
 `npm ci` needs a lock file, and the repository ignores it. A scratch clone of the failed commit is read here; the lock
 file is made on the droplet, by the npm of the very image that the Dockerfile builds from

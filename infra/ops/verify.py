@@ -191,7 +191,8 @@ def verify(target: Target, suite: Suite = ACCEPTANCE, *, root: Path, evidence: P
         status = pytest.main(arguments, plugins=[recorder])
     if status in ERROR_STATUSES or not recorder.rows:
         tail = PROCESS.mask("\n".join(output.getvalue().splitlines()[-20:]))
-        raise GreenroomError(f"The acceptance suite could not run (pytest status {int(status)})\n{tail}")
+        what = f"The acceptance suite could not run (pytest status {int(status)})\n{tail}"
+        raise GreenroomError(what, hint=f"greenroom status -s {target.stack}")
     verification = Verification(
         suite=suite,
         stack=target.stack,

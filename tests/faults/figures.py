@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SCHEMA = "greenroom/faults/1"
-SEED_FIRST = "build-lock-file-missing"
+LOCK_FILE_CASE = "build-lock-file-missing"
 LOCK_FILE = "lock file healed in s"
 GOALS = {
     "causes named right": (">=", 0.95),
@@ -42,7 +42,7 @@ def league(cases: Sequence[Mapping[str, Any]], who: str) -> dict[str, Any]:
         "harmful acts": sum(len(each["harm"]) for each in mine),
         "detection median s": _median([each["detection_s"] for each in mine if each["detection_s"] is not None]),
         "repair median s": _median(repairs),
-        LOCK_FILE: next((each["repair_s"] for each in mine if each["case"] == SEED_FIRST and each["healed"]), None),
+        LOCK_FILE: next((each["repair_s"] for each in mine if each["case"] == LOCK_FILE_CASE and each["healed"]), None),
     }
 
 
@@ -62,8 +62,8 @@ def missed(cases: Sequence[Mapping[str, Any]], who: str) -> list[str]:
         value = figures[name]
         if value is not None and not (value >= goal if relation == ">=" else value <= goal):
             found.append(f"{name}: {value:.2f}, the goal is {relation} {goal}")
-    if figures[LOCK_FILE] is None and any(each["case"] == SEED_FIRST and each["who"] == who for each in cases):
-        found.append("the seed's first failure was not healed")
+    if figures[LOCK_FILE] is None and any(each["case"] == LOCK_FILE_CASE and each["who"] == who for each in cases):
+        found.append("the missing lock file was not healed")
     return found
 
 

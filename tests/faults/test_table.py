@@ -65,7 +65,7 @@ def test_every_row_of_the_catalogue_has_a_case_or_a_reason() -> None:
         assert covered[row] or len(said.split()) > 3, f"{row} has neither a case nor a reason"
 
 
-def test_the_seed_s_three_failures_run_with_every_change() -> None:
+def test_the_three_failures_of_the_report_run_with_every_change() -> None:
     fast = {case.id for case in load_cases(fast=True)}
     assert {"build-lock-file-missing", "source-checkout-missing", "secrets-missing", "secrets-env-file-altered"} <= fast
     assert len(fast) <= 8

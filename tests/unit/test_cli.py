@@ -20,6 +20,7 @@ from infra.cli.progress import Progress, kind_of
 from infra.cli.render import document_of, explain, summary, table
 from infra.errors import ConfigurationError
 from infra.redaction import Redactor
+from localcloud import cloud
 from localcloud.engine.events import Diagnostic, PropertyDiff, Result, Step, StepFinished, StepStarted
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +114,33 @@ def test_a_real_stack_wants_a_passphrase_of_its_own(project: Path, capsys: pytes
     assert run(["outputs", "-s", "staging"]) == 2
     assert "PULUMI_CONFIG_PASSPHRASE" in capsys.readouterr().err
     assert not (project / "home" / "passphrase").exists()
+
+
+def test_a_passphrase_file_that_is_not_there_is_named_with_the_way_to_make_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(project / "home"))
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", "~/.greenroom-passphrase")
+    assert run(["outputs", "-s", "staging"]) == 2
+    said = capsys.readouterr().err
+    path = project / "home" / ".greenroom-passphrase"
+    assert f"PULUMI_CONFIG_PASSPHRASE_FILE: {path}: No such file" in said
+    assert f"next: (umask 077; openssl rand -base64 24 > {path})" in said
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("of its own\n")
+    assert run(["outputs", "-s", "staging"]) == 6, "the passphrase is read; there is no such stack yet"
+
+
+@pytest.mark.usefixtures("project")
+def test_what_the_local_cloud_refuses_is_an_error_with_its_next_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise cloud.CloudError("the local cloud is gone; greenroom cloud start")
+
+    monkeypatch.setattr(cloud, "start", refuse)
+    assert run(["cloud", "start"]) == 1
+    assert capsys.readouterr().err == "error: the local cloud is gone; greenroom cloud start\n"
 
 
 def test_destroying_what_is_not_there_is_no_failure(project: Path) -> None:

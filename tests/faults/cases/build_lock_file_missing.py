@@ -1,4 +1,4 @@
-"""The seed's first failure: the dashboard's lock file was removed and git ignores it, so `npm ci` can't build."""
+"""The 2025-11-15 report's first failure: no lock file in the dashboard, and git ignores it: `npm ci` can't build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seed's third failure on a running host: placeholders stand in the env file again; all true values are known."""
+"""The 2025-11-15 report's third failure on a running host: placeholders in the env file, all true values known."""
 
 from bed import DIRECTORY
 from faultcase import Case

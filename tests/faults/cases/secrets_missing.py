@@ -1,4 +1,4 @@
-"""The seed's third failure: what only a person can give was not given, or left as a placeholder."""
+"""The 2025-11-15 report's third failure: what only a person can give was not given, or left a placeholder."""
 
 from __future__ import annotations
 

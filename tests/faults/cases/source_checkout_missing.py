@@ -1,4 +1,4 @@
-"""The seed's second failure: an empty server. No directory, no containers, no images; only the data volume is there."""
+"""The 2025-11-15 report's second failure: an empty server, where only the data volume is there."""
 
 from bed import DIRECTORY
 from faultcase import Case
