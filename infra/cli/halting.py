@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = ["STOP_FILE", "Halting"]
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -29,11 +30,12 @@ LOOK_S = 0.1
 class Halting:
     """Watches from `with` on. `halt` says why the run must end; None while it may go on."""
 
-    def __init__(self, stop_file: Path, *, within_s: float, say: Callable[[str], None]) -> None:
+    def __init__(self, stop_file: Path, *, say: Callable[[str], None], within_s: float = 0.0) -> None:
+        """Without `within_s` only the stop file counts: what runs then has its own way with time and signals."""
         self.halt: Halt | None = None
         self.by_terminal = False
         """Whether the interrupt came from a terminal, which sends it to every process on it."""
-        self._stop_file, self._within_s, self._say = stop_file, within_s, say
+        self._stop_file, self._within_s, self._say = stop_file, within_s or math.inf, say
         self._cancel: Callable[[], None] | None = None
         self._lock, self._noticed, self._over = threading.Lock(), threading.Event(), threading.Event()
         self._before: dict[int, Any] = {}
@@ -42,7 +44,7 @@ class Halting:
 
     def __enter__(self) -> Self:
         self._until = time.monotonic() + self._within_s
-        if threading.current_thread() is threading.main_thread():
+        if self._within_s < math.inf and threading.current_thread() is threading.main_thread():
             self._before = {each: signal.signal(each, self._signalled) for each in (signal.SIGINT, signal.SIGTERM)}
         self._look()
         self._watcher.start()

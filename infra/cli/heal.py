@@ -17,10 +17,13 @@ from infra.cli.options import with_session
 from infra.errors import GreenroomError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
+    from infra.cli.halting import Halting
     from infra.cli.session import Session
     from infra.healing.incident import Incident, Trigger
+    from infra.healing.lock import Holder
     from infra.healing.model import Failure
 
 ESCALATED, STOPPED = 21, 22
@@ -55,24 +58,49 @@ def heal(session: Session, *, dry_run: bool, stops: bool) -> int:
 
 
 def up_and_heal(session: Session, *, refresh: bool, skip_verify: bool) -> int:
-    """Deploy, and heal what that fails with."""
+    """Deploy, and heal what that fails with; to `heal --stop` both are one run."""
     from infra.cli.proof import last_verification  # noqa: PLC0415 - for this option alone
     from infra.cli.runs import converge, print_document  # noqa: PLC0415 - loads the engine's words
+    from infra.healing.lock import locked  # noqa: PLC0415 - as above
 
     failure: Failure | None = None
-    try:
-        code = converge(session, refresh=refresh, skip_verify=skip_verify, quiet=True)
-        if code not in {0, CANCELLED, PROOF_FAILED}:
-            failure = known_failure(session)
-    except GreenroomError:
-        code, failure = 1, known_failure(session)
-        if failure is None:
-            raise
-    if code in {0, CANCELLED}:
-        if session.last is not None:
-            print_document(session, "up", session.last, verification=last_verification(session))
-        return code
-    return EXITS[run_healer(session, failure, trigger="up").ending]
+    with locked(session.directory, stack=session.stack) as holder:
+        with _stoppable(session) as halting:
+            try:
+                code = converge(session, refresh=refresh, skip_verify=skip_verify, quiet=True)
+                if code not in {0, CANCELLED, PROOF_FAILED}:
+                    failure = known_failure(session)
+            except GreenroomError:
+                code, failure = 1, known_failure(session)
+                if failure is None:
+                    raise
+        if code in {0, CANCELLED}:
+            if session.last is not None:
+                print_document(session, "up", session.last, verification=last_verification(session))
+            return code
+        if halting.halt:
+            return STOPPED
+        return EXITS[_healed(session, holder, failure, trigger="up").ending]
+
+
+@contextlib.contextmanager
+def _stoppable(session: Session) -> Generator[Halting]:
+    """Cancel the deployment in this block on `heal --stop`.
+
+    A stop file that was there before is a switch for healing, and no deployment's business.
+    """
+    from infra.cli.halting import STOP_FILE, Halting  # noqa: PLC0415 - as above
+
+    def cancel() -> None:
+        session.driver.cancel()  # the one of that moment: opening the cloud makes another
+
+    stop_file = session.directory / STOP_FILE
+    halting = Halting(stop_file, say=session.console.say)
+    if stop_file.exists():
+        yield halting
+        return
+    with halting, halting.cancelling(cancel):
+        yield halting
 
 
 def run_healer(
@@ -84,19 +112,34 @@ def run_healer(
     recorded: bool = False,
 ) -> Incident:
     """Run the healer once under its lock and its leash, and leave the incident; raises HealerBusyError."""
-    from infra.cli.halting import STOP_FILE, Halting  # noqa: PLC0415 - for those who heal
-    from infra.healing.healer import new_id  # noqa: PLC0415 - as above
     from infra.healing.lock import locked  # noqa: PLC0415 - as above
+
+    with locked(session.directory, stack=session.stack) as holder:
+        return _healed(session, holder, failure, trigger=trigger, dry_run=dry_run, recorded=recorded)
+
+
+def _healed(
+    session: Session,
+    holder: Holder,
+    failure: Failure | None,
+    *,
+    trigger: Trigger,
+    dry_run: bool = False,
+    recorded: bool = False,
+) -> Incident:
+    """Run the healer under a lock that is held; what broke the run off is raised once the incident is told."""
+    from infra.cli.halting import STOP_FILE, Halting  # noqa: PLC0415 - for those who heal
+    from infra.healing.document import INCIDENTS  # noqa: PLC0415 - as above
+    from infra.healing.healer import new_id  # noqa: PLC0415 - as above
     from infra.healing.policy import Budget  # noqa: PLC0415 - as above
 
     budget = Budget()
-    place = session.directory / "incidents" / new_id(datetime.now(UTC))
-    holding = locked(session.directory, stack=session.stack)
-    halting = Halting(session.directory / STOP_FILE, within_s=budget.seconds, say=session.console.say)
-    with holding as holder, halting:
+    place = session.directory / INCIDENTS / new_id(datetime.now(UTC))
+    deploys = failure is not None and trigger != "watch"
+    with Halting(session.directory / STOP_FILE, within_s=budget.seconds, say=session.console.say) as halting:
         session.open_cloud()
         session.console.redactor.add(session.driver.secret_values() if session.driver.exists() else ())
-        if failure is None or trigger == "watch":
+        if not deploys:
             session.pin(_deployed(session))  # no deployment failed: mending is none either
         from infra.cli.audit import audit_of  # noqa: PLC0415 - as above
         from infra.cli.world import World  # noqa: PLC0415 - loads fabric and the settings' model
@@ -104,7 +147,8 @@ def run_healer(
         from infra.healing.playbook import REMEDIES  # noqa: PLC0415 - as above
         from infra.transport.pool import close_all  # noqa: PLC0415 - as above
 
-        world = World(session, halting, audit_of(session), holder=holder, incident=place, dry_run=dry_run)
+        audit = audit_of(session)
+        world = World(session, halting, audit, holder=holder, incident=place, dry_run=dry_run, deploys=deploys)
         healer = Healer(
             session.stack,
             world,
@@ -112,6 +156,7 @@ def run_healer(
             incident=place.name,
             trigger=trigger,
             budget=budget,
+            heals=_unwatched(place.parent) if trigger == "watch" else {},
             dry_run=dry_run,
         )
         try:
@@ -120,7 +165,18 @@ def run_healer(
         finally:
             close_all()
             session.pin("")
+    if healer.defect is not None:
+        raise healer.defect
     return incident
+
+
+def _unwatched(incidents: Path) -> dict[str, int]:
+    """Count what the watch has healed within the hour."""
+    from infra.healing.archive import open_archive  # noqa: PLC0415 - as above
+    from infra.healing.healer import stamp  # noqa: PLC0415 - as above
+    from infra.healing.ledger import unwatched_heals  # noqa: PLC0415 - as above
+
+    return unwatched_heals(open_archive(incidents).incidents, stamp(datetime.now(UTC)))
 
 
 def _deployed(session: Session) -> str:
@@ -160,6 +216,7 @@ def _stop(session: Session) -> int:
     from infra.healing.lock import HealerBusyError, locked  # noqa: PLC0415 - as above
 
     path = session.directory / STOP_FILE
+    is_switch = path.exists()  # one that somebody made to keep healers from acting is theirs to remove
     path.touch()
     try:
         until = time.monotonic() + STOP_WITHIN_S
@@ -171,4 +228,5 @@ def _stop(session: Session) -> int:
                 raise GreenroomError(f"{session.stack}: the healer still lets a step finish", hint=f"ls {path}")
             time.sleep(0.1)
     finally:
-        path.unlink(missing_ok=True)
+        if not is_switch:
+            path.unlink(missing_ok=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Session", "find_root", "home_of"]
+__all__ = ["LAST_RUN", "Session", "find_root", "home_of"]
 
+import hashlib
 import json
 import os
 import secrets
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from infra.cli.driver import Driver
     from localcloud.engine import Event, Result
 
+LAST_RUN = "last-run.json"
+"""What the last deployment that came to its end was: {"steps", "settings" (their SHA-256)}."""
 PASSPHRASE_BYTES = 24
 OWN_SECRETS = (
     *("PULUMI_CONFIG_PASSPHRASE", "DIGITALOCEAN_TOKEN"),
@@ -134,12 +137,13 @@ class Session:
         """Run one engine operation with its events going to `sink`; the program's own error is raised as it was."""
         report = self.directory / "report.json"
         report.unlink(missing_ok=True)
+        settings = self._settings_digest()  # what is edited while the engine runs is not deployed by it
         self._sink = sink
         with self._interruptible():
             result = operation()
         self._sink = lambda _event: None
         self.last = result
-        self.remember(result)
+        self._remember(result, settings)
         if not result.succeeded:
             self.console.redactor.add(self.driver.secret_values())
             if error := read_report(report):
@@ -148,16 +152,31 @@ class Session:
 
     def expected_steps(self) -> int:
         """How many steps the last run of this stack had; 0 when there was none."""
-        try:
-            return int(json.loads((self.directory / "last-run.json").read_text(encoding="utf-8"))["steps"])
-        except (OSError, ValueError, KeyError):
-            return 0
+        return int(self._last_run().get("steps", 0))
 
-    def remember(self, result: Result) -> None:
-        """Keep the number of steps for the next run's progress."""
+    def is_deployed_as_set(self) -> bool:
+        """Whether the settings are, byte for byte, the ones of the last deployment that came to its end."""
+        digest = self._settings_digest()
+        return bool(digest) and self._last_run().get("settings") == digest
+
+    def _remember(self, result: Result, settings: str) -> None:
+        """Keep the number of steps for the next run's progress, and which settings were deployed."""
         if result.succeeded and result.operation == "update":
             steps = sum(count for op, count in result.changes.items() if op != "refresh")
-            (self.directory / "last-run.json").write_text(json.dumps({"steps": steps}), encoding="utf-8")
+            kept = {"steps": steps, "settings": settings}
+            (self.directory / LAST_RUN).write_text(json.dumps(kept), encoding="utf-8")
+
+    def _last_run(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.directory / LAST_RUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _settings_digest(self) -> str:
+        try:
+            return hashlib.sha256((self.root / f"Pulumi.{self.stack}.yaml").read_bytes()).hexdigest()
+        except OSError:
+            return ""  # the engine says so in its own words
 
     def _emit(self, event: Event) -> None:
         self._sink(event)

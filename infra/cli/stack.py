@@ -13,6 +13,7 @@ from infra.cli.options import with_session
 from infra.cli.progress import Progress
 from infra.cli.render import changed_steps, document_of, explain, summary
 from infra.cli.runs import UNEXPECTED, audited, converge, print_document, require_secrets, status
+from infra.cli.session import LAST_RUN
 from infra.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def destroy(session: Session) -> int:
     audited(session, "destroy")
     if result.succeeded and session.is_local:
         session.driver.remove()
-        for name in ("last-run.json", "report.json", "failure.json", "identity.json"):
+        for name in (LAST_RUN, "report.json", "failure.json", "identity.json"):
             (session.directory / name).unlink(missing_ok=True)
     session.console.say(f"{session.stack}: {summary(result)}")
     print_document(session, "destroy", result)

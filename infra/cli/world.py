@@ -12,37 +12,32 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from infra.cli.audit import mirror_head
 from infra.cli.declaring import declared_of, droplet_of, endpoint_of_host, settings_of
-from infra.cli.drift import world as drift_of
-from infra.cli.progress import Progress
+from infra.cli.engine_runs import EngineRuns
 from infra.cli.proof import full_proof
-from infra.cli.render import summary
-from infra.cli.runs import require_secrets
 from infra.durable import save
 from infra.errors import AuthenticationError, GreenroomError, StepError, UnreachableError
 from infra.healing.account import Answer, CloudAccount
 from infra.healing.diagnosis import diagnose
 from infra.healing.evidence import collect
-from infra.healing.failures import failure_of_error, failure_of_run, statements_of
+from infra.healing.failures import failure_of_error, statements_of
 from infra.healing.hands import Hands, Seen
 from infra.healing.healer import stamp
 from infra.healing.identity import MACHINE_PATH, MachineRecord, droplet_failure, machine_failure
-from infra.healing.lock import busy, hold_probe, holder_of
+from infra.healing.lock import OWN_HOLD_S, busy, hold_probe, holder_of, is_ours_still
 from infra.healing.lockfile import Patcher
 from infra.healing.model import Failure, Outcome, Situation, Statement, Verb
 from infra.healing.ports import Done, Verified
 from infra.transport.pool import pool
 from infra.transport.worker import worker
-from localcloud.engine import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from infra.cli.halting import Halting
@@ -53,13 +48,10 @@ if TYPE_CHECKING:
     from infra.healing.ports import Halt
     from infra.ops.audit import Audit
     from infra.transport.worker import Worker
-    from localcloud.engine import Event, Result
 
 T = TypeVar("T")
 
 LOOK_S = 0.05
-CANCEL_PATIENCE_S = 20.0
-"""How long a cancelled run of the engine may take to let its running steps finish, before they are abandoned."""
 POWER_ON_S = 60.0
 ASKED_ANEW_S = 0.1
 """Any patience at all has a host asked anew that did not answer a moment ago."""
@@ -78,8 +70,12 @@ class World:
         holder: Holder,
         incident: Path,
         dry_run: bool,
+        deploys: bool,
     ) -> None:
+        """`deploys`: whether a deployment waits to be gone on with; if not, mending is to bring nothing new."""
         self._session, self._halting, self._audit, self._dry_run = session, halting, audit, dry_run
+        self._engine = EngineRuns(session, halting, at=self._at)
+        self._undeployed: list[str] | None = None if deploys else []
         self._holder, self._incident = holder, incident
         self._account = CloudAccount.of(session.environment)
         self._cloud: Answer | None = None
@@ -116,10 +112,7 @@ class World:
         if failure := droplet_failure(expected, self._cloud, at=self._at()):
             return failure
         try:
-            probes: dict[str, dict[str, Any]] = {"machine": {"kind": "file", "path": MACHINE_PATH, "content": True}}
-            if not self._dry_run:
-                probes["hold"] = hold_probe(self._holder)
-            found = self._worker().call(subject="healing", phase="connect", probes=probes, timeout_s=10.0)
+            found = self._held()
         except UnreachableError:
             return None  # nothing can be done there either, and what is done in the cloud is done to our droplet
         except (AuthenticationError, StepError) as error:
@@ -128,6 +121,26 @@ class World:
             raise busy(self._session.stack, holder_of(found["hold"]["owner"]), "wait for its end, or stop it there")
         return self._known(expected.id, str(found["machine"].get("content", "")))
 
+    def _held(self) -> dict[str, Any]:
+        """Ask for the machine's id and take the host's lock, or wait for it where a cut connection of ours has it."""
+        probes: dict[str, dict[str, Any]] = {"machine": {"kind": "file", "path": MACHINE_PATH, "content": True}}
+        if not self._dry_run:
+            probes["hold"] = hold_probe(self._holder)
+
+        def ask() -> dict[str, Any]:
+            return self._worker().call(subject="healing", phase="connect", probes=probes, timeout_s=10.0)
+
+        if self._dry_run:
+            return ask()
+        until = time.monotonic() + OWN_HOLD_S
+        while (
+            is_ours_still((found := ask())["hold"], self._holder)
+            and time.monotonic() < until
+            and not self._halting.halt
+        ):
+            self._halting.sleep(1.0)
+        return found
+
     def look(self, failure: Failure | None, statements: Sequence[Statement] = ()) -> Situation:
         """Collect the evidence and the drift side by side; of a machine that is not ours nothing is asked."""
         cloud = _told(self._cloud)
@@ -135,12 +148,21 @@ class World:
             return Situation(self.declared, failure, {"drift": [], "cloud": cloud}, tuple(statements))
         evidence: dict[str, Any] = {"cloud": cloud}
         with ThreadPoolExecutor(1) as beside:
-            drift = beside.submit(self._drift)
+            around = beside.submit(self._around)
             if endpoint_of_host(self._resources()):  # one that was never made is not silent
                 evidence = collect(self._worker, self.declared, failure=failure, cloud=cloud)
-            evidence["drift"] = drift.result()
+            evidence |= around.result()
         self._keep(failure, evidence, statements)
         return Situation(self.declared, failure, evidence, tuple(statements))
+
+    def _around(self) -> dict[str, Any]:
+        """Say how cloud and host differ from the state, and where mending is to bring nothing new, what it would."""
+        drift = self._engine.drift()
+        if self._undeployed is None:
+            return {"drift": drift}
+        if not self._looks:  # whoever edits the settings while this run mends has looked on, and the leash is short
+            self._undeployed = self._engine.undeployed()
+        return {"drift": drift, "undeployed": self._undeployed}
 
     def diagnose(self, situation: Situation) -> Sequence[Match]:
         """Name causes, the root first."""
@@ -157,7 +179,12 @@ class World:
     def resume(self) -> Failure | None:
         """Run the deployment on from where it stopped."""
         ended = self._aside(lambda: self._up(refresh=False), waits=True)
-        return ended[0] if ended else None
+        failure, told = ended or (None, "not waited for: the run was stopped")
+        if changes := self._engine.changes():
+            how = "failed" if failure else "succeeded"
+            words = {"why": "the deployment goes on where it stopped", "before": "", "after": told, "outcome": how}
+            self.record("resume", self._session.stack, arguments=changes, **words)
+        return failure
 
     def verify(self) -> Verified:
         """Make the whole proof; a stop breaks into it."""
@@ -261,7 +288,14 @@ class World:
     def _offer_patch(self, act: Act) -> Seen:
         self._incident.mkdir(mode=0o700, parents=True, exist_ok=True)
         prefix = settings_of(self._session).healing.branch_prefix
-        patcher = Patcher(self.declared, self._worker, self._session.environment, self._incident, prefix)
+        patcher = Patcher(
+            self.declared,
+            self._worker,
+            self._session.environment,
+            self._incident,
+            prefix,
+            is_stopped=lambda: self._halting.halt is not None,
+        )
         seen = patcher.offer(act)
         self.artifacts += [each.name for each in patcher.patches]
         return seen
@@ -276,65 +310,9 @@ class World:
     def _up(self, *, refresh: bool) -> tuple[Failure | None, str]:
         """Run the engine; gives the failure, None where it came to its end, and the run in a few words."""
         try:
-            return self._ran_up(refresh=refresh)
+            return self._engine.up(refresh=refresh)
         finally:
             self.declared = declared_of(self._session)  # another commit may stand there now, or the first droplet
-
-    def _ran_up(self, *, refresh: bool) -> tuple[Failure | None, str]:
-        session = self._session
-        session.last = None
-        try:
-            require_secrets(session)
-            result = self._run(lambda: session.driver.up(refresh=refresh))
-        except GreenroomError as error:
-            return failure_of_error(error, at=self._at(), run=session.last), error.message.splitlines()[0]
-        except EngineError as error:
-            said = str(getattr(error, "message", error))
-            refused = Failure("provision", "RUN_REFUSED", phase="run", evidence=said, at=self._at())
-            return refused, said.splitlines()[0]
-        if result.succeeded:
-            return None, summary(result)
-        return failure_of_run(result, at=self._at()), summary(result)
-
-    def _drift(self) -> list[dict[str, Any]]:
-        """Look at cloud and host; what could not be looked at is no drift."""
-        if not self._session.driver.exists():
-            return []
-        try:
-            with self._cancellable():
-                result = self._session.run(self._session.driver.look, _quietly)
-        except (GreenroomError, EngineError) as error:
-            self.say(f"no drift is known: {getattr(error, 'message', error)}")
-            return []
-        return [each.document() for each in drift_of(self._session, result)]
-
-    def _run(self, operation: Callable[[], Result]) -> Result:
-        """Run the engine with its progress shown; a stop cancels it, and abandons it where that takes too long."""
-        session = self._session
-        with (
-            self._cancellable(),
-            Progress(session.console, expected=session.expected_steps()) as progress,
-        ):
-            return session.run(operation, progress)
-
-    @contextmanager
-    def _cancellable(self) -> Generator[None]:
-        """Cancel the engine's run in this block when the healer is stopped; abandon it where that takes too long."""
-        driver, later = self._session.driver, list[threading.Timer]()
-
-        def cancel() -> None:
-            driver.cancel(told=self._halting.by_terminal)
-            timer = threading.Timer(CANCEL_PATIENCE_S, driver.cancel)
-            timer.daemon = True
-            timer.start()
-            later.append(timer)
-
-        try:
-            with self._halting.cancelling(cancel):
-                yield
-        finally:
-            for timer in later:
-                timer.cancel()
 
     # ---- small things
 
@@ -382,10 +360,6 @@ class World:
 
     def _at(self) -> str:
         return stamp(self.now())
-
-
-def _quietly(_event: Event) -> None:
-    """Show nothing of a look: what it found is told with its cause."""
 
 
 def _told(answer: Answer | None) -> dict[str, Any]:

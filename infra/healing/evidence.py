@@ -30,6 +30,7 @@ Sections, by name (a host's section that could not be gathered reads `{"unanswer
     env          path, exists, mode, uid, names, missing, empty, placeholders, doubled: names only
     directories  {path: exists, uid, mode}
     drift        [{layer, resource, type, property, what, expected, found, since}], as `greenroom drift` names them
+    undeployed   what the settings ask for and no deployment has brought, where mending is not to bring it either
     cloud        what the cloud says of the droplet: status, id, tags
     unreachable  instead of all of the host's: kind (refused, silent), code, host, reason, hint
 

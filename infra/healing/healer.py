@@ -16,12 +16,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import GreenroomError
+from infra.healing.evidence import is_answered
 from infra.healing.failures import failure_of_proof
 from infra.healing.incident import Incident, Moment
 from infra.healing.model import Attempt, Verb
 from infra.healing.onset import onset_of
 from infra.healing.playbook import is_offer
-from infra.healing.policy import Budget, Spent, choose
+from infra.healing.policy import Budget, Spent, choose, undeployed
 from infra.healing.telling import lines_of, short
 from infra.healing.wording import title_of
 
@@ -72,17 +73,18 @@ class Healer:
         incident: str,
         trigger: Trigger = "heal",
         budget: Budget | None = None,
+        heals: Mapping[str, int] | None = None,
         dry_run: bool = False,
     ) -> None:
         self._stack, self._ports, self._remedies = stack, ports, remedies
         self._id = incident
         self._trigger: Trigger = trigger
         self._budget, self._dry_run = budget or Budget(), dry_run
-        self._spent, self._began = Spent(), ports.clock()
+        self._spent, self._began = Spent(heals=heals or {}), ports.clock()
         self._attempts: deque[Attempt] = deque()
         self._timeline: list[Moment] = []
-        self._open = False
-        """Whether nobody knows yet what has become of the last attempt."""
+        self._open: dict[int, frozenset[str]] = {}
+        """The attempts of which nobody knows yet what has become, each with the sections that it was seen in."""
         self._unfinished = False
         """Whether the deployment has to be gone on with before anything can be proved."""
         self._remaining: tuple[Match, ...] = ()
@@ -90,9 +92,15 @@ class Healer:
         self._failure: Failure | None = None
         self._detected: datetime | None = None
         self._onset: datetime | None = None
+        self.defect: Exception | None = None
+        """What ended a run that had begun to act and met what healing is not for: raised by whoever has told of it."""
 
     def run(self, failure: Failure | None = None, *, recorded: bool = False) -> Incident:
-        """Heal, or find nothing to heal; with `recorded` the failure is an earlier run's, and may be over by now."""
+        """Heal, or find nothing to heal; with `recorded` the failure is an earlier run's, and may be over by now.
+
+        What is raised once something was done ends the run like an escalation, so that the incident tells what was
+        done; it is in `defect` then. Before that it is raised.
+        """
         now = self._ports.now()
         self._failure, self._unfinished = failure, failure is not None
         if failure:
@@ -102,9 +110,14 @@ class Healer:
         except _Halted as halted:
             ending = halted.halt.ending
             self._note("ended", halted.halt.why)
-            if ending == "exhausted" and self._attempts:
-                last = self._attempts[-1]  # whoever is asked has to know what the clock has cut short
-                self._remaining = self._remaining or tuple(each for each in (last.match, *last.others) if each)
+            if ending == "exhausted":
+                self._leave_open()
+        except Exception as error:
+            if not any(each.plan for each in self._attempts):
+                raise
+            ending, self.defect = "escalated", error
+            self._note("escalated", f"the run broke off: {type(error).__name__}: {short(str(error))}")
+            self._leave_open()
         self._note("ended", ending)
         return Incident(
             id=self._id,
@@ -123,6 +136,12 @@ class Healer:
             failed_statements=tuple(f"{each.group}: {each.name}" for each in self._unheld),
         )
 
+    def _leave_open(self) -> None:
+        """Leave what was cut short: whoever is asked has to know."""
+        if self._attempts:
+            last = self._attempts[-1]
+            self._remaining = self._remaining or tuple(each for each in (last.match, *last.others) if each)
+
     # ---- the loop
 
     def _loop(self, failure: Failure | None, *, recorded: bool) -> Ending:
@@ -135,12 +154,12 @@ class Healer:
                     return "escalated"
                 if self._dry_run:
                     return "healthy"
-                situation = self._finished()
+                situation = self._finished(situation)
                 if situation is None:
                     return "healed" if self._attempts or self._failure else "healthy"
                 continue
             decision = self._choose(situation, matches)
-            is_old = recorded and situation.failure == failure and not self._dry_run
+            is_old = recorded and situation.failure == failure and not self._dry_run and not undeployed(situation)
             if is_old and (decision.refusal or is_offer(decision.plan)):
                 self._ports.say("the failure is an earlier run's: running on, to see whether it still stands")
                 recorded, situation = False, self._look(self._resume())
@@ -155,15 +174,19 @@ class Healer:
             if situation is None:
                 return "escalated"
 
-    def _finished(self) -> Situation | None:
+    def _finished(self, situation: Situation) -> Situation | None:
         """Come to the deployment's end and prove it; None when all holds, else the situation that was met."""
-        if self._unfinished and (failure := self._resume()):
+        if self._is_to_go_on(situation) and (failure := self._resume()):
             return self._look(failure)
         unheld = self._verify()
         if unheld:
             return self._look(failure_of_proof(unheld, at=stamp(self._ports.now())), unheld)
-        self._settle(gone=True)
+        self._settle(dict.fromkeys(self._open, True))
         return None
+
+    def _is_to_go_on(self, situation: Situation) -> bool:
+        """Whether a deployment waits to be gone on with, and would bring nothing that nobody has asked for."""
+        return self._unfinished and not undeployed(situation)
 
     def _act(self, situation: Situation, decision: Decision) -> Situation | None:
         """Perform the plan, go on with the deployment where it did not do so itself, and look again.
@@ -181,15 +204,16 @@ class Healer:
             outcome="planned",
         )
         outcomes, failure = self._perform(decision.plan)
-        self._spent = self._spent.after(decision.match, outcomes)
+        self._spent = self._spent.after(decision.match, decision.plan, outcomes)
         self._attempts[-1] = replace(self._attempts[-1], ended=stamp(self._ports.now()))
-        self._open = bool(outcomes)
+        if outcomes:
+            self._open[len(self._attempts) - 1] = _answered(situation)
         succeeded = all(each.succeeded for each in outcomes)
         if succeeded and failure is None and is_offer(decision.plan):
             self._remaining = (decision.match, *decision.others)
             self._note("escalated", f"offered: {outcomes[-1].after}")
             return None
-        if failure is None and self._unfinished and succeeded:
+        if failure is None and succeeded and self._is_to_go_on(situation):
             failure = self._resume()
         return self._look(failure if failure or succeeded else situation.failure)
 
@@ -258,8 +282,10 @@ class Healer:
     def _choose(self, situation: Situation, matches: Sequence[Match]) -> Decision:
         self._spent = replace(self._spent, seconds=self._ports.clock() - self._began)
         decision = choose(situation, matches, self._spent, remedies=self._remedies, budget=self._budget)
-        looked = situation.failure is None or situation.failure.phase != IDENTITY
-        self._settle(gone=looked and self._spent.last not in {each.fingerprint for each in matches})
+        found, seen = {each.fingerprint for each in matches}, _answered(situation)
+        if situation.failure is None or situation.failure.phase != IDENTITY:
+            looked = [number for number, sections in self._open.items() if sections <= seen]
+            self._settle({number: _fingerprint(self._attempts[number]) not in found for number in looked})
         return decision
 
     def _resume(self) -> Failure | None:
@@ -318,11 +344,11 @@ class Healer:
         for line in lines_of(decision):
             self._ports.say(line)
 
-    def _settle(self, *, gone: bool) -> None:
-        """Note what has become of the last attempt that acted."""
-        if self._open and self._attempts:
-            self._attempts[-1] = replace(self._attempts[-1], healed=gone)
-        self._open = False
+    def _settle(self, gone: Mapping[int, bool]) -> None:
+        """Note what has become of attempts, once that could be seen: whether their causes are gone."""
+        for number, healed in gone.items():
+            self._attempts[number] = replace(self._attempts[number], healed=healed)
+            del self._open[number]
 
     def _note(self, what: Any, text: str, seconds: float = 0.0) -> None:
         self._timeline.append(Moment(stamp(self._ports.now()), what, text, round(max(0.0, seconds), 3)))
@@ -342,6 +368,15 @@ class Healer:
 def _told(failure: Failure) -> str:
     where = f" at {failure.resource or failure.phase}" if failure.resource or failure.phase else ""
     return f"{failure.code}{where} ({failure.stage})"
+
+
+def _answered(situation: Situation) -> frozenset[str]:
+    """Name the sections of evidence that there are to see something in."""
+    return frozenset(name for name, section in situation.evidence.items() if is_answered(section))
+
+
+def _fingerprint(attempt: Attempt) -> str:
+    return attempt.match.fingerprint if attempt.match else ""
 
 
 def _ended(outcome: Outcome) -> str:

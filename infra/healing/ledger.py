@@ -7,7 +7,17 @@ it can be told from the record. Nothing here acts; the page and the command line
 
 from __future__ import annotations
 
-__all__ = ["BACK_WITHIN_S", "SCHEMA", "CauseRow", "Ledger", "Line", "Suspect", "document_of_ledger", "ledger_of"]
+__all__ = [
+    "BACK_WITHIN_S",
+    "SCHEMA",
+    "CauseRow",
+    "Ledger",
+    "Line",
+    "Suspect",
+    "document_of_ledger",
+    "ledger_of",
+    "unwatched_heals",
+]
 
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -95,6 +105,17 @@ class Ledger:
     """The most frequent first."""
     lines: tuple[Line, ...]
     """The newest first."""
+
+
+def unwatched_heals(incidents: Iterable[Incident], at: str) -> dict[str, int]:
+    """Count, by fingerprint, the faults that the watch has healed within the hour before `at` (RFC 3339)."""
+    counted: dict[str, int] = {}
+    for each in incidents:
+        ago = seconds_between(each.ended, at)
+        if each.trigger == "watch" and ago is not None and 0 <= ago <= BACK_WITHIN_S:
+            for fingerprint in {one.match.fingerprint for one in each.attempts if one.healed and one.match}:
+                counted[fingerprint] = counted.get(fingerprint, 0) + 1
+    return counted
 
 
 def ledger_of(stack: str, incidents: Iterable[Incident]) -> Ledger:

@@ -7,7 +7,7 @@ connection does, and is taken again by the same question that takes it first.
 
 from __future__ import annotations
 
-__all__ = ["HealerBusyError", "Holder", "hold_probe", "holder_of", "locked", "our_name"]
+__all__ = ["OWN_HOLD_S", "HealerBusyError", "Holder", "hold_probe", "holder_of", "is_ours_still", "locked", "our_name"]
 
 import contextlib
 import fcntl
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LOCK = "heal.lock"
 HOST_LOCK = "healer"
+OWN_HOLD_S = 60.0
+"""How long a hold on the host that a cut connection of ours has left is waited for: sshd ends such a session after two
+questions of 20 s without an answer."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -88,6 +91,13 @@ def holder_of(written: Mapping[str, Any]) -> Holder | None:
         return Holder(int(written["pid"]), str(written["started"]), str(written["boot"]), str(written["machine"]))
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def is_ours_still(hold: Mapping[str, Any], ours: Holder) -> bool:
+    """Tell from the answer to `hold_probe` whether the lock is refused because this very process has it yet."""
+    owner = holder_of(hold["owner"])
+    same = owner is not None and (owner.pid, owner.boot, owner.machine) == (ours.pid, ours.boot, ours.machine)
+    return same and not hold["held"]
 
 
 def busy(stack: str, holder: Holder | None, hint: str) -> HealerBusyError:

@@ -60,6 +60,8 @@ class Patcher:
     directory: Path
     """Where the patch file is left."""
     branch_prefix: str = "greenroom/heal-"
+    is_stopped: Callable[[], bool] = lambda: False
+    """Whether the run was stopped: then nothing more is asked of the host, and nothing is pushed."""
     patches: list[Path] = field(default_factory=list[Path])
     """The patch files that were written, for the incident's list of artifacts."""
 
@@ -121,6 +123,7 @@ class Patcher:
             raise _RefusalError(f"a branch of that name is at the repository, and is another change: {commit[:12]}")
 
     def _make(self, image: str, files: Mapping[str, str]) -> dict[str, str]:
+        self._go_on()
         answer = self.host().call(
             subject="healing",
             phase="heal",
@@ -131,6 +134,10 @@ class Patcher:
         )
         made: dict[str, str] = json.loads(answer[_KEPT])
         return {"npm": made["npm"], "text": zlib.decompress(base64.b64decode(made["lock"])).decode()}
+
+    def _go_on(self) -> None:
+        if self.is_stopped():
+            raise _RefusalError("the run was stopped")
 
     @staticmethod
     def _unhide(clone: Clone, lock: str) -> list[Mended]:
@@ -151,6 +158,7 @@ class Patcher:
         after = f"branch {branch}, commit {commit[:12]} ({how}); patch {patch.name}"
         if not self.declared.may_push:
             return Seen(succeeded=True, before=before, after=f"{after}; not pushed: greenroom:healing.push is off")
+        self._go_on()
         pushed = clone.push(commit, branch)
         is_there = pushed == commit
         after += "; pushed" if is_there else f"; the repository did not take it: {pushed or 'no such branch there'}"

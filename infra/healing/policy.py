@@ -6,12 +6,12 @@ the order in which they count: what a person has to do, then what the host itsel
 
 from __future__ import annotations
 
-__all__ = ["SUREST_DOUBT", "Budget", "Decision", "Remedy", "Spent", "choose"]
+__all__ = ["SUREST_DOUBT", "Budget", "Decision", "Remedy", "Spent", "choose", "undeployed"]
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from infra.healing.model import Act, Match, Outcome, Situation, Verdict
+from infra.healing.model import Act, Match, Outcome, Situation, Verb, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,39 +36,42 @@ class Remedy(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """The limits of one run."""
+    """The limits of one run, and of what comes back after it."""
 
     tries: int = 3
     """How often one cause may be tried."""
     acts: int = 6
     seconds: float = 600.0
+    heals: int = 2
+    """How often the same fault is healed within an hour while nobody looks on."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run has used so far, and how its last attempt ended."""
+    """What a run has used so far, and how its attempts ended."""
 
     acts: int = 0
     seconds: float = 0.0
     tries: Mapping[str, int] = field(default_factory=dict[str, int])
     """By the cause's code."""
-    last: str = ""
-    """The fingerprint of the last attempt that acted."""
-    claimed: bool = False
-    """Whether every act of it said that it had succeeded."""
-    refused: str = ""
-    """Why the host did not do one of its acts."""
+    claimed: frozenset[str] = frozenset()
+    """The fingerprints of attempts whose whole plan was performed, and said that it had succeeded."""
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By fingerprint, why the host did not do an act."""
+    heals: Mapping[str, int] = field(default_factory=dict[str, int])
+    """By fingerprint, how often it was healed in the hour before this run, while nobody looked on."""
 
-    def after(self, match: Match, outcomes: Sequence[Outcome]) -> Spent:
+    def after(self, match: Match, plan: Sequence[Act], outcomes: Sequence[Outcome]) -> Spent:
         """Add an attempt; acts that failed or were refused count like the others."""
-        code = match.cause.code
+        code, fingerprint = match.cause.code, match.fingerprint
+        is_whole = bool(outcomes) and len(outcomes) == len(plan) and all(each.succeeded for each in outcomes)
+        refused = next((each.refused for each in outcomes if each.refused), "")
         return replace(
             self,
             acts=self.acts + len(outcomes),
             tries={**self.tries, code: self.tries.get(code, 0) + 1},
-            last=match.fingerprint,
-            claimed=bool(outcomes) and all(each.succeeded for each in outcomes),
-            refused=next((each.refused for each in outcomes if each.refused), ""),
+            claimed=self.claimed | {fingerprint} if is_whole else self.claimed,
+            refused={**self.refused, fingerprint: refused} if refused else self.refused,
         )
 
 
@@ -95,12 +98,15 @@ def choose(
     """Decide about the root of what was found; `matches` has at least one, the root first."""
     root = next((each for each in matches if not each.cause.symptom), matches[0])
     others = tuple(each for each in matches if each is not root)
-    why = _for_a_person(situation, root, remedies) or _not_again(root, spent)
+    why = _for_a_person(situation, root, remedies) or _not_again(root, spent, budget)
     if why:
         return Decision(root, others, refusal=why)
     plan = remedies[root.cause.remedy].plan(situation, root)
     if not plan:
         return Decision(root, others, refusal=f"the remedy {root.cause.remedy} has nothing to do here")
+    if (waiting := undeployed(situation)) and any(each.verb is Verb.CONVERGE for each in plan):
+        told = f"mending would deploy what nobody has deployed yet: {'; '.join(waiting)}"
+        return Decision(root, others, refusal=told)
     why = _beyond(root, plan, spent, budget)
     if why:
         return Decision(root, others, refusal=why, exhausted=True)
@@ -120,14 +126,20 @@ def _for_a_person(situation: Situation, match: Match, remedies: Mapping[str, Rem
     return f"its precondition does not hold: {guard}" if guard else ""
 
 
-def _not_again(match: Match, spent: Spent) -> str:
-    """Open the breaker: what has just been mended and is there again, or was refused, is not tried once more."""
-    if match.fingerprint != spent.last:
-        return ""
-    if spent.refused:
-        return f"the host refused: {spent.refused}"
-    if spent.claimed:
-        return f"{match.fingerprint} is there again after acts that said they had succeeded"
+def undeployed(situation: Situation) -> tuple[str, ...]:
+    """Name what the settings ask for and no deployment has brought, where mending is not to bring it either."""
+    return tuple(situation.evidence.get("undeployed") or ())
+
+
+def _not_again(match: Match, spent: Spent, budget: Budget) -> str:
+    """Open the breaker: what was mended and is there again, or was refused, is not tried once more."""
+    fingerprint = match.fingerprint
+    if fingerprint in spent.refused:
+        return f"the host refused: {spent.refused[fingerprint]}"
+    if fingerprint in spent.claimed:
+        return f"{fingerprint} is there again after acts that said they had succeeded"
+    if spent.heals.get(fingerprint, 0) >= budget.heals:
+        return f"{fingerprint} is there again, and was healed {spent.heals[fingerprint]} times within the hour"
     return ""
 
 

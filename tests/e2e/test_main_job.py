@@ -197,6 +197,16 @@ def test_healing_stops_within_a_second_of_its_stop_file(desk: Desk) -> None:
     assert desk.greenroom("heal", "-s", "local", "--json", **CANARIES).document["ending"] == "healed"
 
 
+def test_mending_rolls_out_no_edit_of_the_settings_that_nobody_has_deployed(desk: Desk) -> None:
+    desk.edit("Pulumi.local.yaml", "    ACCESS_TOKEN_EXPIRE_MINUTES: 60", "    ACCESS_TOKEN_EXPIRE_MINUTES: 61")
+    on_droplet(desk, "docker stop -t 1 tsh_neurolink_staging")
+    refused = desk.greenroom("heal", "-s", "local", "--json", check=21, **CANARIES).document
+    assert "env-file: another values is declared" in refused["attempts"][-1]["refusal"]
+    assert not any(attempt["outcomes"] for attempt in refused["attempts"])
+    desk.edit("Pulumi.local.yaml", "    ACCESS_TOKEN_EXPIRE_MINUTES: 61", "    ACCESS_TOKEN_EXPIRE_MINUTES: 60")
+    assert desk.greenroom("heal", "-s", "local", "--json", **CANARIES).document["ending"] == "healed"
+
+
 @pytest.mark.parametrize(
     ("by_hand", "resource"),
     [

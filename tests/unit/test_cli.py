@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from infra.cli.checked import check_stack
 from infra.cli.console import Console
 from infra.cli.progress import Progress, kind_of
 from infra.cli.render import document_of, explain, summary, table
+from infra.cli.session import Session
 from infra.errors import ConfigurationError
 from infra.redaction import Redactor
 from localcloud import cloud
@@ -141,6 +143,31 @@ def test_what_the_local_cloud_refuses_is_an_error_with_its_next_command(
     monkeypatch.setattr(cloud, "start", refuse)
     assert run(["cloud", "start"]) == 1
     assert capsys.readouterr().err == "error: the local cloud is gone; greenroom cloud start\n"
+
+
+def test_an_edit_of_the_settings_is_known_from_what_was_deployed(project: Path) -> None:
+    session = Session("local", as_json=False, assume_yes=True)
+    settings = project / "Pulumi.local.yaml"
+    deployed = Result(
+        "update", succeeded=True, changes={"create": 3}, steps=[], outputs={}, diagnostics=[], seconds=1.0
+    )
+    assert not session.is_deployed_as_set(), "nothing was deployed"
+    session.run(lambda: deployed, lambda _event: None)
+    assert session.is_deployed_as_set()
+    assert session.expected_steps() == 3
+    original = settings.read_text()
+
+    def edited() -> Result:
+        settings.write_text(original + "  # edited while the engine runs\n")
+        return deployed
+
+    session.run(edited, lambda _event: None)
+    assert not session.is_deployed_as_set()
+    failed = replace(deployed, succeeded=False)
+    session.run(lambda: failed, lambda _event: None)
+    assert not session.is_deployed_as_set(), "a deployment that failed has deployed nothing"
+    settings.write_text(original)
+    assert session.is_deployed_as_set()
 
 
 def test_destroying_what_is_not_there_is_no_failure(project: Path) -> None:

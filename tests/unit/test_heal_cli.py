@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,40 @@ def test_a_stop_file_keeps_a_run_from_beginning(home: Path, capsys: pytest.Captu
 def test_stopping_where_nothing_runs_leaves_no_stop_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["heal", "--stop", "-s", "staging"]) == 0
     assert "no healer is running" in capsys.readouterr().err
+    assert not (home / "staging" / "stop").exists()
+
+
+def test_stopping_leaves_a_stop_file_that_somebody_had_made(home: Path) -> None:
+    switch = home / "staging" / "stop"
+    switch.parent.mkdir(parents=True)
+    switch.touch()
+    assert run(["heal", "--stop", "-s", "staging"]) == 0
+    assert switch.exists()
+
+
+def test_a_stop_while_up_heal_still_deploys_cancels_the_deployment_and_nothing_is_healed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled, codes = threading.Event(), list[int]()
+
+    def deploy(_session: object, **_options: object) -> int:
+        assert cancelled.wait(10.0)
+        return 4  # the step that was running failed
+
+    monkeypatch.setattr("infra.cli.runs.converge", deploy)
+    monkeypatch.setattr("infra.cli.embedded.EmbeddedDriver.cancel", lambda *_, **__: cancelled.set())
+    for name in SECRETS:
+        monkeypatch.setenv(name, "a-value-of-the-test")
+    deploying = threading.Thread(target=lambda: codes.append(run(["up", "--heal", "-s", "staging"])))
+    deploying.start()
+    until = time.monotonic() + 10.0
+    while not (home / "staging" / "heal.lock").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    assert run(["heal", "--stop", "-s", "staging"]) == 0
+    deploying.join(10.0)
+    assert codes == [22]
+    assert not (home / "staging" / "incidents").exists()
     assert not (home / "staging" / "stop").exists()
 
 

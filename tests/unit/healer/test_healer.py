@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.healing.healer import Healer, PlanBrokenError, new_id
+from infra.healing.lock import HealerBusyError
 from infra.healing.model import Act, Failure, Match, Outcome, Proof, Situation, Verb, Verdict
 from infra.healing.playbook import REMEDIES
 from infra.healing.policy import Budget, Spent, choose
@@ -93,6 +94,111 @@ def test_a_cause_that_is_there_again_after_acts_that_claimed_success_opens_the_b
     assert "is there again" in incident.attempts[-1].refusal
     assert len([each for each in incident.attempts if each.outcomes]) == 1
     assert not any(each.healed for each in incident.attempts)
+
+
+def test_two_faults_that_bring_each_other_back_open_the_breaker() -> None:
+    """Each is gone when the other is mended, and back afterwards: what was mended once is not mended again."""
+    world = FakeWorld([Fault("PROXY_STALE", remedy="reload"), Fault("PORT_TAKEN", remedy="reload")])
+
+    def turn(_situation: Situation) -> list[Match]:
+        turns = len(world.acts) % 2
+        return [world._match(world.faults[turns])]
+
+    world.diagnose = turn  # type: ignore[method-assign] - the two of them by turns
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert "PROXY_STALE:web is there again" in incident.attempts[-1].refusal
+    assert len(world.acts) == 2
+
+
+def test_a_plan_that_was_cut_short_has_claimed_nothing() -> None:
+    """The cloud was busy again before the second act: the cause may be tried three times, as acts that fail are."""
+    world = FakeWorld([Fault("CLOUD_BUSY", remedy="wait", cured_by=0)])
+    busy = Failure("provision", "CLOUD_BUSY", phase="identity")
+    world.identify = lambda: busy if world.acts else None  # type: ignore[method-assign] - busy from the first wait on
+    world.diagnose = lambda _: [world._match(world.faults[0])]  # type: ignore[method-assign] - a cloud that stays busy
+    incident = heal(world)
+    assert incident.ending == "exhausted"
+    assert [each.verb for each in world.acts] == [Verb.WAIT] * 3
+    assert "tried 3 times" in incident.attempts[-1].refusal
+
+
+def test_a_host_that_falls_silent_after_the_acts_has_not_shown_that_they_helped() -> None:
+    world = FakeWorld([Fault("SERVICE_HUNG", remedy="restart")])
+    lost = Fault("HOST_SILENT", Verdict.ESCALATE, remedy="")
+
+    def look(failure: Failure | None, statements: Any = ()) -> Situation:
+        seen = {"unreachable": {"kind": "silent"}} if world.acts else {"containers": {"engine": ""}}
+        return Situation(DECLARED, failure, {"drift": [], **seen}, tuple(statements))
+
+    world.look = look  # type: ignore[method-assign] - the host is gone after the acts
+    world.diagnose = lambda situation: [  # type: ignore[method-assign] - and that is all that can be said
+        world._match(lost if "unreachable" in situation.evidence else world.faults[0])
+    ]
+    incident = heal(world)
+    assert incident.ending == "escalated"
+    assert incident.attempts[0].outcomes
+    assert not incident.attempts[0].healed
+
+
+def test_what_the_watch_has_healed_twice_within_the_hour_is_left_to_a_person() -> None:
+    world = FakeWorld([Fault("SERVICE_OUT_OF_MEMORY", remedy="restart")])
+    assert heal(world, trigger="watch", heals={"SERVICE_OUT_OF_MEMORY:web": 1}).ending == "healed"
+    world = FakeWorld([Fault("SERVICE_OUT_OF_MEMORY", remedy="restart")])
+    incident = heal(world, trigger="watch", heals={"SERVICE_OUT_OF_MEMORY:web": 2})
+    assert incident.ending == "escalated"
+    assert "was healed 2 times within the hour" in incident.attempts[-1].refusal
+    assert not world.acts
+
+
+def test_mending_brings_nothing_that_nobody_has_deployed() -> None:
+    """The settings are being edited when a container stops: nothing of the edit is rolled out, a person is asked."""
+    waiting = ["droplet: another size is declared"]
+    world = FakeWorld([Fault("SERVICE_STOPPED")])
+    look = world.look
+    world.look = lambda failure, statements=(): replace(  # type: ignore[method-assign] - an edit that waits
+        look(failure, statements), evidence={"undeployed": waiting}
+    )
+    incident = heal(world, Failure("compose", "NOT_HEALTHY", phase="watch"), recorded=True, trigger="watch")
+    assert incident.ending == "escalated"
+    assert incident.attempts[-1].refusal == f"mending would deploy what nobody has deployed yet: {waiting[0]}"
+    assert not {"perform", "resume"} & set(names(world))
+    proxy = FakeWorld([Fault("PROXY_STALE", remedy="reload")])
+    look = proxy.look
+    proxy.look = world.look
+    incident = heal(proxy, Failure("proxy", "NOT_HEALTHY", phase="watch"), recorded=True, trigger="watch")
+    assert incident.ending == "healed", "what needs no run of the program is mended"
+    assert "resume" not in names(proxy)
+
+
+def test_a_run_that_breaks_off_after_acts_leaves_an_incident_that_says_so() -> None:
+    world = FakeWorld([Fault("SERVICE_STOPPED", cured_by=2)])
+    look = world.look
+
+    def full(failure: Failure | None, statements: Any = ()) -> Situation:
+        if world.acts:
+            raise OSError(28, "No space left on device")
+        return look(failure, statements)
+
+    world.look = full  # type: ignore[method-assign] - the disk of this machine is full
+    healer = Healer("test", world, remedies=REMEDIES, incident="20261124T180000Z-test")
+    incident = healer.run()
+    assert isinstance(healer.defect, OSError)
+    assert incident.ending == "escalated"
+    assert [each.outcomes[0].act.verb for each in incident.attempts] == [Verb.CONVERGE]
+    assert [each.cause.code for each in incident.remaining] == ["SERVICE_STOPPED"]
+    assert any("the run broke off: OSError" in moment.text for moment in incident.timeline)
+
+
+def test_what_is_raised_before_anything_was_planned_is_raised() -> None:
+    world = FakeWorld([])
+
+    def refuse() -> None:
+        raise HealerBusyError("test is being healed already")
+
+    world.identify = refuse  # type: ignore[method-assign] - somebody else is at it
+    with pytest.raises(HealerBusyError):
+        heal(world)
 
 
 def test_acts_that_fail_are_tried_three_times_a_cause() -> None:
@@ -219,8 +325,12 @@ def test_an_act_other_than_the_planned_one_ends_the_run_as_a_defect() -> None:
     world = FakeWorld([Fault("SERVICE_STOPPED")])
     stray = Act(Verb.POWER_ON, "7", "", "")
     world.perform = lambda _act: Done(Outcome(stray, succeeded=True))  # type: ignore[method-assign] - hands gone wrong
-    with pytest.raises(PlanBrokenError, match="Planned: converge stack; performed: power-on 7"):
-        heal(world)
+    healer = Healer("test", world, remedies=REMEDIES, incident="20261124T180000Z-test")
+    incident = healer.run()
+    assert isinstance(healer.defect, PlanBrokenError)
+    assert healer.defect.message == "Planned: converge stack; performed: power-on 7"
+    assert incident.ending == "escalated"
+    assert [each.cause.code for each in incident.remaining] == ["SERVICE_STOPPED"]
 
 
 def test_what_is_done_is_said_before_it_is_done() -> None:
@@ -293,7 +403,7 @@ def test_in_every_world_the_acts_are_those_of_the_dry_run(world: FakeWorld) -> N
         if attempt.healed and all(each.succeeded for each in attempt.outcomes):
             assert performed == attempt.plan
         if attempt.outcomes or attempt.plan:
-            spent = spent.after(attempt.match, attempt.outcomes)
+            spent = spent.after(attempt.match, attempt.plan, attempt.outcomes)
     if incident.ending != "stopped":  # an act that a stop came after is in the world, and in the record
         assert world.acts == [each.act for attempt in incident.attempts for each in attempt.outcomes]
     plans = [each["arguments"]["acts"] for each in world.records if each["verb"] == "plan"]
@@ -329,11 +439,12 @@ def test_in_every_world_the_healer_stays_on_its_leash(world: FakeWorld) -> None:
         assert each.match.cause.verdict is not Verdict.ESCALATE
         assert each.match.confidence > 0.5
     assert all(number <= budget.tries for number in tries.values())
-    for before, after in itertools.pairwise(acted):
+    for before, after in itertools.combinations(acted, 2):
         assert before.match is not None
         assert after.match is not None
         same = before.match.fingerprint == after.match.fingerprint
-        assert not (same and all(each.succeeded for each in before.outcomes) and before.outcomes)
+        whole = len(before.outcomes) == len(before.plan) and all(each.succeeded for each in before.outcomes)
+        assert not (same and whole)
     longest = budget.seconds + (budget.acts + 1) * (world.seconds_an_act + 30)
     assert world.seconds <= longest
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.cli.halting import Halting
-from infra.healing.lock import HealerBusyError, Holder, hold_probe, holder_of, locked, our_name
+from infra.healing.lock import HealerBusyError, Holder, hold_probe, holder_of, is_ours_still, locked, our_name
 from infra.transport.remote import holding
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ def test_on_the_host_the_lock_lives_as_long_as_the_worker(tmp_path: Path, monkey
     holding._held["healer"].close()
 
 
+def test_a_hold_that_a_cut_connection_of_ours_has_left_is_told_from_another_s() -> None:
+    ours = our_name()
+    earlier = {**vars(ours), "started": "2026-11-24T17:00:00Z"}
+    assert is_ours_still({"held": False, "owner": earlier}, ours), "an earlier run of this process"
+    assert not is_ours_still({"held": True, "owner": vars(ours)}, ours), "it is held as it should be"
+    assert not is_ours_still({"held": False, "owner": {**earlier, "boot": "b00t"}}, ours)
+    assert not is_ours_still({"held": False, "owner": {**earlier, "pid": ours.pid + 1}}, ours)
+    assert not is_ours_still({"held": False, "owner": {}}, ours)
+
+
 # ---- stopping
 
 
@@ -103,6 +113,17 @@ def test_a_stop_file_is_noticed_within_a_second_and_cancels_what_runs(tmp_path: 
         assert halting.halt is not None
         assert halting.halt.ending == "stopped"
         assert "stop file" in said[0]
+
+
+def test_without_a_time_only_the_stop_file_counts_and_signals_keep_their_handlers(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Halting(tmp_path / "stop", say=lambda _: None) as halting:
+        assert signal.getsignal(signal.SIGINT) is before
+        halting.sleep(0.3)
+        assert halting.halt is None
+        (tmp_path / "stop").touch()
+        halting.sleep(5.0)
+        assert halting.halt is not None
 
 
 def test_a_wait_ends_early_when_the_run_is_stopped(tmp_path: Path) -> None:

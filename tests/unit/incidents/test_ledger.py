@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from incident_samples import INCIDENTS, empty_server, half_way, lock_file, placeholders
 from page_shape import Shape
 
-from infra.healing.ledger import document_of_ledger, ledger_of
+from infra.healing.ledger import document_of_ledger, ledger_of, unwatched_heals
 from infra.healing.ledger_page import page_of_ledger, summary_of_ledger
 from infra.healing.plots import BOTTOM, LEFT, RIGHT, TOP, plot_of
 
@@ -60,6 +60,21 @@ def test_the_figures_of_a_history() -> None:
         "SECRET_MISSING": (2, 0, 2, None),
     }
     assert [line.id for line in ledger.lines] == sorted((line.id for line in ledger.lines), reverse=True)
+
+
+def test_what_the_watch_healed_within_the_hour_is_counted_by_fault() -> None:
+    now = f"{BEGIN + timedelta(minutes=100):%Y-%m-%dT%H:%M:%S}.000Z"
+    history = [
+        moved(empty_server(), 30, trigger="watch"),
+        moved(empty_server(), 60, trigger="watch"),
+        moved(empty_server(), 90, trigger="watch"),
+        moved(empty_server(), 95, trigger="heal"),
+        moved(placeholders(), 96, trigger="watch"),
+    ]
+    counted = unwatched_heals(history, now)
+    assert counted
+    assert set(counted.values()) == {2}, "an hour ago, by a person's word, and what was escalated do not count"
+    assert unwatched_heals(history, "2030-01-01T00:00:00.000Z") == {}
 
 
 def test_dry_runs_and_runs_that_found_nothing_are_not_counted() -> None:
