@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["choose_driver"]
+__all__ = ["choose_driver", "engine_wanted"]
 
 import os
 import shutil
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from infra.cli.driver import Driver
     from localcloud.engine import Event
+
+
+def engine_wanted(environment: Mapping[str, str]) -> str:
+    """Name the engine that runs here: `GREENROOM_ENGINE`'s, else the official one where its CLI is on PATH."""
+    return environment.get("GREENROOM_ENGINE") or ("official" if shutil.which("pulumi") else "embedded")
 
 
 def choose_driver(
@@ -29,14 +34,13 @@ def choose_driver(
 
     `GREENROOM_ENGINE=embedded` or `official` decides instead, for tests and for people who compare the two.
     """
-    wanted = os.environ.get("GREENROOM_ENGINE") or ("official" if shutil.which("pulumi") else "embedded")
     arguments: dict[str, Any] = {
         "backend": backend,
         "passphrase": passphrase,
         "environment": environment,
         "on_event": on_event,
     }
-    if wanted == "official":
+    if engine_wanted(os.environ) == "official":
         from infra.cli.official import OfficialDriver  # noqa: PLC0415 - the other one is not loaded
 
         return OfficialDriver(root, stack, **arguments)

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.cli.choice import engine_wanted
 from infra.cli.facts import require_stack
 from infra.cli.options import with_session
+from infra.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -53,11 +55,16 @@ def watch(session: Session, *, interval: float, once: bool, no_heal: bool, print
     \b
     greenroom watch                  until it is told to end
     greenroom watch --once           for a monitor: 0 all is well, 7 something is broken
-    greenroom watch --print-unit     for systemd
+    greenroom watch --json           an object a line: at, stack, text; with --once one document
+    greenroom watch --print-unit     for systemd; of a stack on DigitalOcean
     """  # noqa: D301 - click keeps the lines after this mark
     _ = session.facts
     if print_unit:
         session.console.data(_unit(session))
+        if engine_wanted(os.environ) == "official":
+            session.console.say(
+                "the unit uses the embedded engine, on the same state; its comments say how to change that"
+            )
         return 0
     require_stack(session)
     from infra.cli.sight import StackSight  # noqa: PLC0415 - loads fabric
@@ -151,8 +158,13 @@ def _told_once(session: Session, alarm: Alarm | None, lines: tuple[str, ...]) ->
 
 
 def _unit(session: Session) -> str:
+    """Render the unit; raises ConfigurationError for a stack that no such unit can watch."""
     from infra.commands.templates import render  # noqa: PLC0415 - loads jinja2
 
+    if session.is_local:
+        expected = "a stack on DigitalOcean: the unit may not start the local cloud's Docker engine and droplets"
+        problem = Problem(f"Pulumi.{session.stack}.yaml", "cloud", "local", expected)
+        raise ConfigurationError([problem], hint=f"greenroom watch -s {session.stack}   # on a terminal")
     return render(
         "greenroom-watch.service.j2",
         {
@@ -160,6 +172,19 @@ def _unit(session: Session) -> str:
             "program": str(Path(sys.executable).with_name("greenroom")),
             "root": str(session.root),
             "home": str(session.home),
+            "backend": _backend(session),
             "user": getpass.getuser(),
         },
     ).rstrip("\n")
+
+
+def _backend(session: Session) -> str:
+    """Give the absolute directory of a state that is kept elsewhere than at home, empty where it is there."""
+    url = os.environ.get("PULUMI_BACKEND_URL", "")
+    if not url:
+        return ""
+    if not url.startswith("file://"):
+        found = url.split("://", maxsplit=1)[0]
+        hint = f"PULUMI_BACKEND_URL=file://DIRECTORY greenroom watch --print-unit -s {session.stack}"
+        raise ConfigurationError([Problem("environment", "PULUMI_BACKEND_URL", found, "file://DIRECTORY")], hint=hint)
+    return str(Path(url.removeprefix("file://")).expanduser().resolve())

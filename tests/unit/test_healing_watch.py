@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,17 +22,17 @@ from infra.cli.app import greenroom
 from infra.cli.session import Session
 from infra.cli.sight import StackSight
 from infra.cli.watch import ended_by_signals
-from infra.errors import GreenroomError
+from infra.errors import ConfigurationError, GreenroomError
 from infra.healing.detector import Detector, Look, Sign, signs_of
 from infra.healing.watch import LINES_A_MINUTE, Logbook, Watch, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from infra.healing.detector import Alarm
     from infra.healing.model import Failure
 
+ROOT = Path(__file__).parents[2]
 WALL = "2026-11-24T18:00:00.000Z"
 
 
@@ -327,25 +328,79 @@ def test_a_look_that_hangs_does_not_keep_the_watch_from_ending() -> None:
 # ---- the systemd unit
 
 
+def printed(stack: str = "staging") -> Any:
+    return CliRunner().invoke(greenroom, ["watch", "--print-unit", "-s", stack])
+
+
 @pytest.fixture
 def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path))
-    result = CliRunner().invoke(greenroom, ["watch", "--print-unit", "-s", "local"])
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    result = printed()
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
 def test_the_unit_names_this_stack_and_carries_no_secret(unit: str, tmp_path: Path) -> None:
-    assert "watch --stack local" in unit
+    assert "watch --stack staging" in unit
     assert f"GREENROOM_HOME={tmp_path}" in unit
-    assert "EnvironmentFile=-/etc/greenroom/local.env" in unit
+    assert "EnvironmentFile=-/etc/greenroom/staging.env" in unit
     assert "PASSPHRASE=" not in unit
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here; a droplet tries it too")
-def test_the_unit_is_one_for_systemd(unit: str, tmp_path: Path) -> None:
-    path = tmp_path / "greenroom-watch-local.service"
-    path.write_text(unit)
+def test_the_unit_is_put_where_only_root_may_write_and_gives_up_on_what_a_person_has_to_mend(unit: str) -> None:
+    assert "| sudo tee /etc/systemd/system/greenroom-watch-staging.service" in unit
+    assert "> /etc/systemd" not in unit
+    assert "\nRestartPreventExitStatus=2 6\n" in unit
+
+
+def test_the_unit_finds_the_state_where_it_is_now(unit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "PULUMI_BACKEND_URL" not in unit
+    assert f"\nReadWritePaths={tmp_path}\nPrivateTmp" in unit
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "examples" / "tsh-erp", tmp_path / "examples" / "tsh-erp", ignore=lambda *_: ["dashboard"])
+    for name in ("Pulumi.yaml", "Pulumi.staging.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "file://state/here")
+    elsewhere = printed().stdout
+    assert f"\nEnvironment=PULUMI_BACKEND_URL=file://{tmp_path}/state/here\n" in elsewhere
+    assert f"\nReadWritePaths={tmp_path} {tmp_path}/state/here\nPrivateTmp" in elsewhere
+
+
+@pytest.mark.usefixtures("unit")
+def test_a_unit_for_a_state_that_no_watch_can_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    with pytest.raises(ConfigurationError, match=r"PULUMI_BACKEND_URL: s3; expected file://DIRECTORY"):
+        greenroom.main(["watch", "--print-unit", "-s", "staging"], standalone_mode=False)
+
+
+@pytest.mark.usefixtures("unit")
+def test_a_local_stack_gets_no_unit_as_it_could_not_start_its_cloud() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"Pulumi\.local\.yaml: cloud: local; expected a stack on Digital"
+    ) as told:
+        greenroom.main(["watch", "--print-unit", "-s", "local"], standalone_mode=False)
+    assert told.value.hint.startswith("greenroom watch -s local")
+
+
+@pytest.mark.parametrize("given", ["official", "embedded"])
+def test_the_unit_says_which_engine_it_uses_whichever_one_deploys(
+    unit: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "\nEnvironment=GREENROOM_ENGINE=embedded\nEnvironmentFile=" in unit
+    monkeypatch.setenv("GREENROOM_ENGINE", given)
+    result = printed()
+    assert result.stdout == unit
+    assert ("uses the embedded engine" in result.stderr) == (given == "official")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+@pytest.mark.parametrize("backend", ["", "state"])
+def test_the_unit_is_one_for_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / backend}" if backend else "")
+    path = tmp_path / "greenroom-watch-staging.service"
+    path.write_text(printed().stdout)
 
     done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
     exposed = ["systemd-analyze", "security", "--offline=true", "--threshold=30", "--no-pager", str(path)]
