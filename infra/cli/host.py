@@ -32,7 +32,7 @@ CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@with_session()
+@with_session(documents=False)
 def ssh(session: Session, *, command: tuple[str, ...]) -> int:
     """Open a shell on the droplet, or run COMMAND there.
 
@@ -49,7 +49,7 @@ def ssh(session: Session, *, command: tuple[str, ...]) -> int:
 @click.argument("service", required=False)
 @click.option("-n", "--tail", default=100, show_default=True, help="How many lines of each service.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
-@with_session()
+@with_session(documents=False)
 def logs(session: Session, *, service: str | None, tail: int, follow: bool) -> int:
     """Print the logs of all services, or of SERVICE. Known secrets are masked."""
     facts = session.facts

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def with_session(*, confirms: bool = False) -> Callable[[Callable[..., int | None]], Callable[..., int]]:
-    """Give a verb `--stack`, `--json` and, where it destroys, `--yes`; it is called with the session."""
+def with_session(
+    *, confirms: bool = False, documents: bool = True
+) -> Callable[[Callable[..., int | None]], Callable[..., int]]:
+    """Give a verb `--stack`, `--json` and, where it destroys, `--yes`; it is called with the session.
+
+    Where a verb prints no document of its own (`documents` is false) `--json` is taken all the same, as a program that
+    gives it everywhere reads errors so; its help does not promise one.
+    """
 
     def decorate(verb: Callable[..., int | None]) -> Callable[..., int]:
         @functools.wraps(verb)
@@ -26,7 +32,9 @@ def with_session(*, confirms: bool = False) -> Callable[[Callable[..., int | Non
             return verb(session, **rest) or 0
 
         default = os.environ.get("GREENROOM_STACK", "local")
-        wrapper = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(wrapper)
+        wrapper = click.option(
+            "--json", "as_json", is_flag=True, help="Print one JSON document.", hidden=not documents
+        )(wrapper)
         wrapper = click.option("-s", "--stack", default=default, show_default=True, help="Which stack.")(wrapper)
         text = "Don't ask." if confirms else "Accepted everywhere; nothing here asks."
         return click.option("-y", "--yes", "assume_yes", is_flag=True, help=text, hidden=not confirms)(wrapper)

@@ -51,7 +51,7 @@ def check(session: Session) -> int:
 
 @secrets.command("set")
 @click.argument("name")
-@with_session()
+@with_session(documents=False)
 def set_value(session: Session, name: str) -> None:
     """Encrypt the value of NAME into the stack file. The value is typed unseen, or comes by standard input.
 
@@ -71,7 +71,7 @@ def set_value(session: Session, name: str) -> None:
 
 @secrets.command("rotate")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@with_session()
+@with_session(documents=False)
 def rotate(session: Session, *, names: tuple[str, ...]) -> None:
     """Ask for new values of NAMEs; the next `up` brings them to what reads them, and restarts nothing else.
 

@@ -230,6 +230,17 @@ def test_every_verb_has_help_and_loads() -> None:
         assert run([verb, "--help"]) == 0, verb
 
 
+@pytest.mark.parametrize("verb", [["ssh"], ["logs"], ["secrets", "set"], ["secrets", "rotate"]])
+def test_a_verb_without_a_document_promises_none_but_tells_its_errors_as_one(
+    project: Path, verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*verb, "--help"]) == 0
+    assert "--json" not in capsys.readouterr().out
+    spoil(project, "local", "region: fra1", "region: fra9")
+    assert run([*verb, "NAME", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["schema"] == "greenroom/error/1"
+
+
 def test_the_command_line_loads_in_no_time() -> None:
     code = "import sys; from infra.cli.app import run; import infra.cli.stack; print(*sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
