@@ -195,7 +195,7 @@ def _conclude(session: Session, world: Any, incident: Incident, place: Path) -> 
         incident = escalated(session, incident, place.parent)
         if incident.ending in {"healed", "healthy"}:
             forget_failure(session)
-    if session.as_json:
+    if session.as_json and incident.trigger != "watch":  # a watch prints a stream of lines, and this one's ending in it
         session.console.document(document_of(incident, session.console.redactor))
     console = session.console
     acts = sum(len(each.outcomes) for each in incident.attempts)

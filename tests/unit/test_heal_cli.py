@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from infra.cli.app import run
-from infra.cli.heal import EXITS
+from infra.cli.failed import known_failure
+from infra.cli.heal import EXITS, run_healer
+from infra.cli.session import Session
 from infra.healing.incident import Ending
 from infra.healing.lock import locked
 
@@ -85,6 +87,17 @@ def test_a_dry_run_says_the_same_and_writes_no_incident(home: Path, capsys: pyte
     assert {each["cause"]["code"] for each in incident["remaining"]} == {"SECRET_MISSING"}
     after = sorted(path for path in home.rglob("*") if path.is_file())
     assert [path for path in after if path not in before and path.suffix != ".lock"] == []
+
+
+def test_what_a_watch_has_healed_is_a_line_of_its_stream_and_no_document_in_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["up", "-s", "staging"]) == 2
+    session = Session("staging", as_json=True, assume_yes=True)
+    incident = run_healer(session, known_failure(session), trigger="watch")
+    assert incident.ending == "escalated"
+    assert capsys.readouterr().out == ""
+    assert (home / "staging" / "incidents" / incident.id / "incident.json").is_file()
 
 
 def test_the_second_healer_ends_and_names_the_first(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
