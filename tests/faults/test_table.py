@@ -65,6 +65,16 @@ def test_every_row_of_the_catalogue_has_a_case_or_a_reason() -> None:
         assert covered[row] or len(said.split()) > 3, f"{row} has neither a case nor a reason"
 
 
+def test_a_case_of_no_row_stands_in_a_table_of_its_own() -> None:
+    written = re.findall(r"^\| `([a-z0-9-]+)` \| (.+?) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert written == [(case.id, case.title) for case in ALL if not case.rows]
+
+
+def test_the_script_says_how_many_cases_there_are() -> None:
+    script = (README.parents[2] / "scripts" / "faults").read_text(encoding="utf-8")
+    assert f"broken {len(ALL)} times" in script
+
+
 def test_the_three_failures_of_the_report_run_with_every_change() -> None:
     fast = {case.id for case in load_cases(fast=True)}
     assert {"build-lock-file-missing", "source-checkout-missing", "secrets-missing", "secrets-env-file-altered"} <= fast
