@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 import yaml
 
 from infra.cli import pull_request
-from infra.cli.app import run
+from infra.cli.app import VERBS, run
 from infra.errors import ConfigurationError
 from infra.ops.pull_request import NETWORKS, PullRequest, stack_file
 from infra.settings import load_file
@@ -167,3 +169,35 @@ def test_what_the_settings_rules_refuse_leaves_the_file_as_it_was(
     before = path.read_text()
     assert pull_request.main(["5", "--commit", "abc"]) == 2
     assert path.read_text() == before
+
+
+# ---- the page that says how
+
+
+PAGE = (ROOT / "docs" / "pull-requests.md").read_text()
+BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
+
+
+def steps() -> list[dict[str, Any]]:
+    workflow, around = BLOCKS
+    return [*workflow["jobs"]["environment"]["steps"], *around]
+
+
+def test_the_workflow_runs_what_there_is_and_lets_no_text_of_others_into_a_command() -> None:
+    commands = [each["run"] for each in steps() if "run" in each]
+    assert not any("${{" in command for command in commands)
+    scripts = {name for command in commands for name in re.findall(r"\./scripts/[a-z-]+", command)}
+    assert scripts == {"./scripts/pull-request-stack", "./scripts/up"}
+    assert all(os.access(ROOT / name, os.X_OK) for name in scripts)
+    verbs = {command.split("greenroom ")[1].split()[0] for command in commands if "bin/greenroom " in command}
+    assert verbs == {"outputs", "destroy"} <= set(VERBS)
+
+
+def test_each_environment_is_one_job_s_at_a_time_and_a_fork_has_none() -> None:
+    workflow = BLOCKS[0]
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert "head.repo.full_name == github.repository" in workflow["jobs"]["environment"]["if"]
+    guarded = {each["name"]: each.get("if", "") for each in steps() if "name" in each}
+    assert guarded["up, and prove it"] == "github.event.action != 'closed'"
+    assert guarded["destroy"] == "github.event.action == 'closed'"
+    assert "steps.state.outcome == 'success'" in guarded["state, back to the bucket"]
