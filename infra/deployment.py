@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra import host as resources
+from infra.commands.environment import flatten
+from infra.commands.references import names_in, substitute, substitute_within
 from infra.secret import Secret, gather, rules_of, sources_of
 from infra.secret.generated import GeneratedSecret
-from infra.settings.templates import names_in, substitute, text_of
 from infra.source import release_tag
 
 if TYPE_CHECKING:
@@ -78,19 +79,16 @@ class Environment:
 
     @classmethod
     def of(cls, settings: Settings, *, commit: str, volume_path: str) -> Environment:
-        """Fill in the names that Greenroom provides."""
+        """Fill in the names that Greenroom provides, and what compose reads altogether: it holds no secret."""
         compose = {"RELEASE_TAG": release_tag(commit), "RELEASE_COMMIT": commit, "VOLUME_PATH": volume_path}
-        known = {"DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
+        plain = {**_plain(settings), **compose}
         values: dict[str, Any] = {}
         variables: dict[str, str] = {}
         for name, value in settings.environment.items():
-            text = text_of(value)
-            if set(names_in(text)) & set(compose):
-                variables[name] = substitute(text, {**known, **compose})
-            elif isinstance(value, str):
-                values[name] = substitute(value, known)
+            if compose.keys() & names_in(flatten(value)):
+                variables[name] = flatten(substitute_within(value, plain))
             else:
-                values[name] = list(value) if isinstance(value, tuple) else value
+                values[name] = substitute_within(value, _provided(settings))
         return cls(values, variables)
 
 
@@ -129,8 +127,13 @@ def _version(settings: Settings) -> dict[str, str] | None:
 
 def _plain(settings: Settings) -> dict[str, str]:
     """Give the values that names of roles and databases may refer to: those that refer to no others."""
-    plain = {name: text_of(value) for name, value in settings.environment.items() if not names_in(text_of(value))}
-    return {**plain, "DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
+    texts = {name: flatten(value) for name, value in settings.environment.items()}
+    return {**{name: text for name, text in texts.items() if not names_in(text)}, **_provided(settings)}
+
+
+def _provided(settings: Settings) -> dict[str, str]:
+    """Give what Greenroom itself knows of the stack, for any value to refer to."""
+    return {"DOMAIN": settings.domain, "ADMIN_EMAIL": settings.admin_email}
 
 
 class Host(pulumi.ComponentResource):

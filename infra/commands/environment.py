@@ -10,8 +10,6 @@ from __future__ import annotations
 __all__ = [
     "NAME",
     "flatten",
-    "names_used",
-    "percent_encoded",
     "quote",
     "render_environment",
     "resolve",
@@ -21,19 +19,17 @@ __all__ = [
 
 import json
 import re
-import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from infra.commands.templates import render, render_text
+from infra.commands.references import names_in, substitute_within
+from infra.commands.templates import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|\s*url\s*)?-?\}\}")
 _LISTED = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}
-_DEPTH = 5
 
 
 def flatten(value: Any) -> str:
@@ -45,38 +41,28 @@ def flatten(value: Any) -> str:
     return json.dumps(_whole(value), separators=(",", ":"), ensure_ascii=False)
 
 
-def names_used(value: Any) -> set[str]:
-    """Return the names that a value refers to as `{{ NAME }}`."""
-    return set(_REFERENCE.findall(flatten(value)))
-
-
 def resolve(values: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return all values as text, references filled in; what a reference stands for is never looked into again.
 
     `values` may refer to each other and to `secrets`; a secret is taken as it is, whatever is in it.
 
-    ValueError for a name that no variable may have, and for references in a circle; jinja2's UndefinedError for a
-    reference to nothing.
+    ValueError for a name that no variable may have, for a reference to nothing, and for references in a circle.
     """
-    raw = dict(secrets or {})
-    for name in [*values, *raw]:
+    done = dict(secrets or {})
+    for name in [*values, *done]:
         if not NAME.match(name):
             raise ValueError(f"Not a variable name: {name!r}")
-    plain = {name: flatten(value) for name, value in values.items()}
-    done = raw | {name: text for name, text in plain.items() if "{{" not in text and "{%" not in text}
-    for _ in range(_DEPTH):
-        waiting = plain.keys() - done
-        for name in sorted(waiting):
-            if not names_used(plain[name]) & waiting:
-                done[name] = render_text(plain[name], done, {"url": percent_encoded})
-    if circle := plain.keys() - done:
-        raise ValueError(f"References in a circle: {', '.join(sorted(circle))}")
+    waiting = {name: set(names_in(flatten(value))) for name, value in values.items()}
+    for name, others in sorted(waiting.items()):
+        if unknown := others - done.keys() - values.keys():
+            raise ValueError(f"{name} refers to what is not there: {', '.join(sorted(unknown))}")
+    while waiting:
+        ready = [name for name, others in waiting.items() if not others & waiting.keys()]
+        if not ready:
+            raise ValueError(f"References in a circle: {', '.join(sorted(waiting))}")
+        done |= {name: flatten(substitute_within(values[name], done)) for name in ready}
+        waiting = {name: others for name, others in waiting.items() if name not in ready}
     return done
-
-
-def percent_encoded(value: str) -> str:
-    """Return a value as a part of a URL may hold it: all but letters, digits and `-._~` as %XX (RFC 3986, 2.1)."""
-    return urllib.parse.quote(value, safe="")
 
 
 def quote(value: str) -> str:
@@ -110,7 +96,7 @@ def _whole(value: Any) -> Any:
     """Give whole numbers back their kind: on the wire between engine and provider every number is a double."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_whole(each) for each in value]  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, dict):
         return {name: _whole(each) for name, each in value.items()}

@@ -37,11 +37,12 @@ class Rule:
 
 def rules_of(settings: Settings) -> dict[str, Rule]:
     """Give the rule of each declared secret."""
-    from infra.settings.templates import raw_in_url, text_of  # noqa: PLC0415 (as in infra.secret.declared)
+    from infra.commands.environment import flatten  # noqa: PLC0415 (as in infra.secret.declared)
+    from infra.settings.templates import raw_in_url  # noqa: PLC0415 (as above)
 
     urls: dict[str, str] = {}
     for variable, value in settings.environment.items():
-        for name in raw_in_url(text_of(value)):
+        for name in raw_in_url(flatten(value)):
             urls.setdefault(name, variable)
     return {
         name: Rule(

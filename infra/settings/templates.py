@@ -1,88 +1,72 @@
-"""Values of the environment may name other values, as `{{ POSTGRES_PASSWORD }}`; nothing else of a template language.
+"""Checks what values of the environment refer to (`infra.commands.references`): all that passes here can be filled in.
 
-Substitution is literal and happens once: a value that comes out is never looked at again, so no secret can smuggle in
-a template, and two names cannot chase each other. The one filter is `{{ NAME | url }}`, which percent-encodes.
+A value refers to secrets, to plain values and to what Greenroom provides, never to one that refers to others.
 """
 
 from __future__ import annotations
 
-__all__ = ["BUILT_IN", "check_templates", "names_in", "raw_in_url", "substitute", "text_of"]
+__all__ = ["check_templates", "raw_in_url"]
 
-import json
 import re
-import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from infra.commands.environment import flatten
+from infra.commands.references import REFERENCE, names_in
 from infra.errors import Problem
 from infra.settings.fields import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from infra.settings.document import Path
     from infra.settings.model import Settings
 
-BUILT_IN = {
-    "RELEASE_TAG": "the tag of the release's images, staging-<first seven of the commit>",
-    "RELEASE_COMMIT": "the whole commit id of the release",
-    "VOLUME_PATH": "where the volume is mounted on the droplet",
-    "DOMAIN": "the stack's public name",
-    "ADMIN_EMAIL": "the administrator's mail address",
-}
-"""Names that Greenroom provides itself."""
+_COMPOSE_ONLY = {"RELEASE_TAG", "RELEASE_COMMIT", "VOLUME_PATH"}
+"""Names that Greenroom provides for compose's own environment: the env file stays the same across releases."""
+_PROVIDED = {"DOMAIN", "ADMIN_EMAIL"}
+"""Names that Greenroom provides everywhere."""
 
-_REFERENCE = re.compile(r"\{\{ *([A-Z][A-Z0-9_]*) *(\| *url *)?\}\}")
 _PLACEHOLDER = re.compile(r"<[^<>\s]*(?i:change|replace|your|todo|fixme)[^<>]*>")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
-
-
-def text_of(value: Any) -> str:
-    """Render a setting as the text that a container reads: lists and booleans as JSON, text as it is."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def names_in(text: str) -> list[str]:
-    """Name what a value refers to."""
-    return [match[1] for match in _REFERENCE.finditer(text)]
 
 
 def raw_in_url(text: str) -> list[str]:
     """Name what a URL takes in as it is: a `/`, `@` or `%` in such a value would change what the URL means."""
     start = text.find("://")
-    return [match[1] for match in _REFERENCE.finditer(text) if 0 <= start < match.start() and not match[2]]
-
-
-def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Put values in place of their names; other names stay for whoever knows them."""
-
-    def replaced(match: re.Match[str]) -> str:
-        value = values.get(match[1])
-        return match[0] if value is None else urllib.parse.quote(value, safe="") if match[2] else value
-
-    return _REFERENCE.sub(replaced, text)
+    return [match[1] for match in REFERENCE.finditer(text) if 0 <= start < match.start() and not match[2]]
 
 
 def check_templates(settings: Settings, where: Callable[[Path], str]) -> list[Problem]:
-    """Refuse braces that mean something else, and names that have no value or have names in theirs."""
+    """Refuse what could not be filled in, or would not arrive: see `_wrong`, and names that are not plain in roles."""
+    texts = {name: flatten(value) for name, value in settings.environment.items()}
+    plain = {name for name, text in texts.items() if not names_in(text)} | _PROVIDED
+    secrets = set(settings.workload_secrets) - _PROVIDED - _COMPOSE_ONLY
     problems: list[Problem] = []
-    plain = {name for name, value in settings.environment.items() if not names_in(text_of(value))}
-    known = plain | set(settings.workload_secrets) | set(BUILT_IN)
-    for name, value in settings.environment.items():
-        text = text_of(value)
+    for name, text in texts.items():
         key = ("environment", name)
-        if _BRACES.search(_REFERENCE.sub("", text)):
-            problems.append(
-                Problem(where(key), ".".join(key), "braces of a template", "text, {{ NAME }} or {{ NAME | url }} only")
-            )
-        for other in names_in(text):
-            if other not in known:
-                chained = other in settings.environment
-                found = f"{{{{ {other} }}}}, {'itself made of others' if chained else 'which nobody provides'}"
-                expected = f"a name under secrets, or a plain one under environment{nearest(other, sorted(known))}"
-                problems.append(Problem(where(key), ".".join(key), found, expected))
-        if _PLACEHOLDER.search(text):
-            problems.append(Problem(where(key), ".".join(key), "a placeholder", "the value itself"))
-    return problems + _check_roles(settings, where, plain | set(BUILT_IN))
+        for found, expected in _wrong(text, plain, secrets, set(texts)):
+            problems.append(Problem(where(key), ".".join(key), found, expected))
+    return problems + _check_roles(settings, where, plain)
+
+
+def _wrong(text: str, plain: set[str], secrets: set[str], declared: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with one value, and what was expected instead."""
+    names = names_in(text)
+    known = plain | secrets | _COMPOSE_ONLY
+    if _BRACES.search(REFERENCE.sub("", text)):
+        yield "braces of a template", "text, {{ NAME }} or {{ NAME | url }} only"
+    for other in names:
+        if other not in known:
+            found = f"{{{{ {other} }}}}, {'itself made of others' if other in declared else 'which nobody provides'}"
+            yield found, f"a name under secrets, or a plain one under environment{nearest(other, sorted(known))}"
+    for_compose = sorted(_COMPOSE_ONLY & set(names))
+    for other in sorted(secrets & set(names)) if for_compose else ():
+        found = f"the secret {{{{ {other} }}}} beside {{{{ {for_compose[0]} }}}}"
+        yield found, f"a variable for each: what names {for_compose[0]} is kept in plain state, for compose to read"
+    if _PLACEHOLDER.search(text):
+        yield "a placeholder", "the value itself"
+    if "\0" in text:
+        yield "a NUL character", "text that a variable can hold"
 
 
 def _check_roles(settings: Settings, where: Callable[[Path], str], plain: set[str]) -> list[Problem]:
@@ -97,7 +81,7 @@ def _check_roles(settings: Settings, where: Callable[[Path], str], plain: set[st
         for field in ("role", "name", "superuser") if names else ():
             text = getattr(names, field, None) or ""
             unknown = [name for name in names_in(text) if name not in plain]
-            if unknown or _BRACES.search(_REFERENCE.sub("", text)):
+            if unknown or _BRACES.search(REFERENCE.sub("", text)):
                 key = (*place, field)
                 problems.append(Problem(where(key), ".".join(key), repr(text), "a name, or {{ NAME }} of environment"))
     return problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from typing import Any
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
-from infra.commands.environment import flatten, names_used, quote, render_environment, resolve, unquote
+from infra.commands.environment import flatten, quote, render_environment, resolve, unquote
+from infra.commands.references import names_in
 from infra.commands.templates import render_text
 from infra.transport.remote.report import parse_env
 
@@ -86,8 +88,22 @@ def test_a_secret_is_never_a_template(secret: str) -> None:
     assert resolved == {"TOKEN": hostile, "URL": f"x-{hostile}"}
 
 
+@given(ANY_TEXT)
+def test_what_is_filled_into_a_list_stays_one_item(secret: str) -> None:
+    text = resolve({"KEYS": ["{{ TOKEN }}", "x", 1.0]}, {"TOKEN": secret})["KEYS"]
+
+    assert json.loads(text) == [secret, "x", 1]
+
+
+@given(ANY_TEXT)
+def test_the_text_around_a_reference_arrives_as_it_is(around: str) -> None:
+    around = around.replace("{", "").replace("}", "")
+
+    assert resolve({"A": f"{around}\r\n{{{{ TOKEN }}}}\r{around}"}, {"TOKEN": "s"})["A"] == f"{around}\r\ns\r{around}"
+
+
 def test_a_reference_to_nothing_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="MISSING"):
+    with pytest.raises(ValueError, match="URL refers to what is not there: MISSING"):
         resolve({"URL": "{{ MISSING }}"})
 
 
@@ -111,8 +127,8 @@ def test_the_sandbox_lets_nothing_be_reached_from_a_value(template: str) -> None
         render_text(template, {"x": "value"})
 
 
-def test_names_used_are_those_that_stand_in_braces() -> None:
-    assert names_used(["{{ A }}", "{{B}}", "{{- C -}}", "D"]) == {"A", "B", "C"}
+def test_names_are_those_that_stand_in_braces() -> None:
+    assert names_in("{{ A }} {{B}} {{ C|url }} {{- D -}} {{ e }} F") == ["A", "B", "C"]
 
 
 def test_the_file_is_sorted_and_says_who_wrote_it() -> None:

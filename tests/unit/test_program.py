@@ -161,6 +161,21 @@ def test_the_release_tag_goes_to_compose_and_not_into_the_env_file(run: Any) -> 
     assert variables == {"IMAGE_TAG": "staging-aaaaaaa", "DATA_DIRECTORY": "/mnt/greenroom_local_data"}
 
 
+def test_every_reference_is_filled_in_wherever_it_stands(run: Any) -> None:
+    environment = {
+        "POSTGRES_USER": "u",
+        "POSTGRES_DB": 'd"1',
+        "CORS": ["https://{{ DOMAIN }}", "https://{{ DOMAIN }}:8443", 5],
+        "TAGS": ["{{ POSTGRES_DB }}", "{{ RELEASE_TAG }}"],
+        "IMAGE": "{{ POSTGRES_USER }}-{{ RELEASE_TAG }}",
+    }
+    cloud, _ = run("local", config_of("local", environment=environment))
+    values = by_kind(cloud)["EnvFile"][0].inputs["values"]
+    assert values["CORS"] == ["https://staging.tsh-erp.test", "https://staging.tsh-erp.test:8443", 5]
+    variables = by_kind(cloud)["ComposeStack"][0].inputs["workload"]["variables"]
+    assert variables == {"TAGS": '["d\\"1","staging-aaaaaaa"]', "IMAGE": "u-staging-aaaaaaa"}
+
+
 def test_the_table_of_revisions_is_named_in_full(run: Any) -> None:
     cloud, _ = run("local", config_of("local"))
     assert by_kind(cloud)["Migrations"][0].inputs["version"] == {

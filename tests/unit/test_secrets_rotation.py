@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from infra.commands.environment import resolve, variables_listed
+from infra.commands.references import substitute
 from infra.deployment import _databases
 from infra.errors import StepError
 from infra.host.images import ImagesProvider
 from infra.host.stack import ComposeStackProvider
 from infra.settings import load_file
-from infra.settings.templates import raw_in_url, substitute
+from infra.settings.templates import raw_in_url
 from infra.transport.remote.database import _holds, _verifier
 from infra.transport.remote.posture import posture
 from infra.transport.remote.stack import _reads

@@ -11,11 +11,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.commands.references import names_in, substitute
 from infra.errors import ConfigurationError
 from infra.settings import load_config, load_file
 from infra.settings.catalogue import catalogue
 from infra.settings.document import read_document
-from infra.settings.templates import names_in, substitute
 
 ROOT = Path(__file__).parents[2]
 GOOD = (ROOT / "Pulumi.local.yaml").read_text()
@@ -145,6 +145,20 @@ SETTINGS = [
     ("ENVIRONMENT: staging", 'ENVIRONMENT: "{{ self.__class__ }}"', "environment.ENVIRONMENT", "only"),
     ("ENVIRONMENT: staging", 'ENVIRONMENT: "{{ NOBODY }}"', "environment.ENVIRONMENT", "a name under secrets"),
     ("ENVIRONMENT: staging", 'ENVIRONMENT: "{{ DATABASE_URL }}"', "environment.ENVIRONMENT", "a name under secrets"),
+    ("ENVIRONMENT: staging", 'ENVIRONMENT: ["x", "{{ NOBODY }}"]', "environment.ENVIRONMENT", "a name under secrets"),
+    ("ENVIRONMENT: staging", 'ENVIRONMENT: "a\\0b"', "environment.ENVIRONMENT", "a variable can hold"),
+    (
+        "ENVIRONMENT: staging",
+        'ENVIRONMENT: "{{ LOG_LEVEL }}-{{ SECRET_KEY }}-{{ RELEASE_TAG }}"',
+        "environment.ENVIRONMENT",
+        "a variable for each",
+    ),
+    (
+        'name: "{{ POSTGRES_DB }}"}\n    directories',
+        'name: "{{ RELEASE_TAG }}"}\n    directories',
+        "workload.migrations.version.name",
+        "of environment",
+    ),
     ("    LOG_LEVEL: INFO", "    SECRET_KEY: x", "(settings)", "either in environment or in secrets"),
     ("greenroom:cloud: local", "greenroom:cloud: aws", "cloud", "'digitalocean' or 'local'"),
     ("image: debian-13-x64", "image: debian-13-x64\n    reservedIp: 1.2.3.4", "(settings)", "reservedIp"),
