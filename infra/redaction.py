@@ -13,6 +13,8 @@ import json
 import urllib.parse
 from typing import TYPE_CHECKING, Any, cast
 
+from infra.transport.remote.report import fragments
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,7 +24,7 @@ SHORTEST = 8
 
 
 class Redactor:
-    """Knows values and masks them, also where they are URL-, JSON- or base64-encoded."""
+    """Knows values and masks them, also where they are URL-, JSON- or base64-encoded, and their telling fragments."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._forms: set[str] = set()
@@ -32,8 +34,9 @@ class Redactor:
     def add(self, values: Iterable[str]) -> None:
         """Learn more values; those too short to be secrets are left alone."""
         for value in values:
-            for part in (value, *value.splitlines()):
-                if len(part) >= SHORTEST and not part.startswith("-----"):
+            whole = [part for part in (value, *value.splitlines()) if len(part) >= SHORTEST]
+            for part in (*whole, *(fragments(value) if whole else ())):
+                if not part.startswith("-----"):
                     self._forms |= _forms(part)
         self._ordered = sorted(self._forms, key=len, reverse=True)
 

@@ -16,6 +16,7 @@ from infra.redaction import MASK, Redactor
 from infra.secret import ConfigSource, EnvironmentSource, Rule, Secret, gather, rules_of, weakness
 from infra.secret.generated import ALPHABET, GeneratedSecretProvider
 from infra.settings import load_file
+from infra.transport.remote import report
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,6 +152,43 @@ def test_a_known_value_is_masked_in_every_form_that_tools_print(value: str) -> N
 
 def test_short_words_are_left_alone() -> None:
     assert Redactor(["on", "test", ""]).mask("a test is on") == "a test is on"
+
+
+def masked_by_both(secret: str, text: str) -> list[str]:
+    """Mask on the controller's side and on the host's."""
+    return [Redactor([secret]).mask(text), report.Redactor([secret]).clean(text)]
+
+
+FRAGMENTS = [
+    ("p@ssw0rd!longtail", 'could not translate host name "ssw0rd!longtail@db" to address', "ssw0rd!longtail"),
+    ("Tr0ub4dor/x#y", "Port could not be cast to integer value as 'Tr0ub4dor'", "Tr0ub4dor"),
+    ("x:correct-horse-battery-staple", "no such host: correct-horse-battery-staple", "horse"),
+    ('q@"quoted9"', r"no such host: \"quoted9\"", "quoted9"),
+    ("q@größe99é", 'the JSON "größe99é" and q%40gr%C3%B6%C3%9Fe99%C3%A9', "99"),
+    ("https://hooks.example.com/services/xYz12345", "refused with url: /services/xYz12345", "xYz12345"),
+    ("postgresql://tsh:hunter2@db:5432/tsh_erp", "no password but hunter2 for tsh", "hunter2"),
+]
+
+
+@pytest.mark.parametrize(("secret", "text", "fragment"), FRAGMENTS, ids=[each[0] for each in FRAGMENTS])
+def test_a_part_of_a_secret_that_a_url_reader_prints_is_masked(secret: str, text: str, fragment: str) -> None:
+    for masked in masked_by_both(secret, text):
+        assert fragment not in masked
+        assert MASK in masked
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("my@greenroom:Staging/123456", "greenroom: Staging answers 123456"),
+        ("postgresql://postgres:postgres@db.internal:5432/tsh_erp", "postgres at db.internal, database tsh_erp"),
+        ("https://o12.ingest.example.com/456", "GET o12.ingest.example.com"),
+        ("admin@10.20.30.40/example.com", "10.20.30.40 is example.com"),
+        ("a@aab1aab/x", "aab1aab"),
+    ],
+)
+def test_a_part_of_a_secret_that_may_be_an_ordinary_word_is_left_alone(secret: str, text: str) -> None:
+    assert masked_by_both(secret, text) == [text, text]
 
 
 def test_a_private_key_is_masked_line_by_line() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ActFailure", "Redactor", "Reporter", "parse_env", "speak"]
+__all__ = ["ActFailure", "Redactor", "Reporter", "fragments", "parse_env", "speak"]
 
 import json
 import os
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 _MASK = "[secret]"
 _SHORTEST = 6
+_LONGEST_PASSWORD = 256
+_LONG = 16
+"""Words of so many characters together are nobody's everyday text."""
+_DISTINCT = 4
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SEPARATOR = re.compile(r"[@:/#?%]")
+_WORD = "(?:[A-Z]?[a-z]+|[A-Z]+|[0-9]+)"
+_WORDS = re.compile(rf"[@:/#?%._-]*{_WORD}(?:[@:/#?%._-]+{_WORD})*[@:/#?%._-]*")
 _lock = threading.Lock()
 
 
@@ -33,13 +41,14 @@ class ActFailure(Exception):  # noqa: N818 (an outcome on the wire; the controll
 
 
 class Redactor:
-    """Masks values that must not leave the host, also where they were quoted for a URL or for JSON."""
+    """Masks values that must not leave the host, also quoted for a URL or for JSON, and their telling fragments."""
 
     def __init__(self, values: list[str]) -> None:
         forms: set[str] = set()
         for value in values:
-            if len(value) >= _SHORTEST:
-                forms |= {value, urllib.parse.quote(value, safe=""), json.dumps(value)[1:-1]}
+            for part in {value, *fragments(value)} if len(value) >= _SHORTEST else ():
+                escaped = {json.dumps(part, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+                forms |= {part, urllib.parse.quote(part, safe=""), *escaped}
         ordered = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
@@ -57,6 +66,34 @@ class Redactor:
     def clean(self, text: str) -> str:
         """Return the text with every known value masked."""
         return self._pattern.sub(_MASK, text) if self._pattern else text
+
+
+def fragments(value: str) -> set[str]:
+    """Return the parts of a secret that a reader of URLs takes for a host, a port or a path, and prints alone.
+
+    Such a reader stops at `@`, `:`, `/`, `#`, `?` or `%`, which a password may hold. Of a secret that is a URL itself
+    only the password and the path are looked at. Parts that may be ordinary words, numbers or names are left out:
+    masking those would shred the text.
+    """
+    if len(value) > _LONGEST_PASSWORD or "\n" in value:
+        return set()
+    found: set[str] = set()
+    sources = [value]
+    if match := _SCHEME.match(value):
+        user, _, place = value[match.end() :].rpartition("@")
+        sources = [user.partition(":")[2] or user, "/".join(["", *place.split("/")[1:]])]
+        found |= set(sources)
+    for source in sources:
+        at = [match.start() for match in _SEPARATOR.finditer(source)]
+        found |= {source[:end] for end in at} | {source[start + 1 :] for start in at} | set(_SEPARATOR.split(source))
+    return {part for part in found - {value} if _is_telling(part)}
+
+
+def _is_telling(part: str) -> bool:
+    """Tell whether a part of a secret is hardly anything else: long, or no mere words and numbers."""
+    if len(part) < _SHORTEST or len(set(part)) < _DISTINCT:
+        return False
+    return len(part) >= _LONG or not _WORDS.fullmatch(part)
 
 
 def parse_env(text: str) -> list[tuple[str, str]]:
