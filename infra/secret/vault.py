@@ -1,7 +1,8 @@
 """HashiCorp Vault and OpenBao, by hvac: key-value engine version 2, one read for each path.
 
-`VAULT_ADDR`, `VAULT_TOKEN` or `~/.vault-token`, `VAULT_NAMESPACE`, `VAULT_CACERT` and the rest are that client's own;
-`VAULT_ROLE_ID` with `VAULT_SECRET_ID` logs in by AppRole, as CI systems do. Loaded by stacks that use it only.
+`VAULT_ADDR`, `VAULT_TOKEN` or `~/.vault-token`, `VAULT_NAMESPACE`, `VAULT_CACERT` and `VAULT_CAPATH` mean what they do
+to that client; `VAULT_ROLE_ID` with `VAULT_SECRET_ID` logs in by AppRole, as CI systems do. Loaded by stacks that use
+it only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.secret.shelf import Bundle, Refusal
@@ -62,6 +64,7 @@ class VaultSource(ShelvedSource[VaultPlace]):
                 "NOT_CONFIGURED", "no Vault address is set", "export VAULT_ADDR=https://vault.example.org:8200"
             )
         session = requests.Session()
+        session.verify = self._trusted()  # a session that is given wins over the client's own look at the environment
         retry = Retry(
             total=RETRIES, backoff_factor=0.2, backoff_jitter=0.4, status_forcelist=_PASSING, raise_on_status=False
         )
@@ -80,6 +83,16 @@ class VaultSource(ShelvedSource[VaultPlace]):
         if not client.token:
             raise Refusal("NO_CREDENTIALS", "no token and no AppRole in the environment", "vault login")
         return client
+
+    def _trusted(self) -> str | bool:
+        """Give the file or directory of the authorities that Vault is trusted by; True for the usual ones."""
+        for name in ("VAULT_CACERT", "VAULT_CAPATH"):
+            path = self._environment.get(name)
+            if path and not Path(path).exists():
+                raise Refusal("NOT_CONFIGURED", f"{name} names {path}, which is not there", f"export {name}=…")
+            if path:
+                return path
+        return True
 
     def _bundle_of(self, place: VaultPlace) -> str:
         return place.path

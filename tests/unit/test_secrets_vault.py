@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import hvac
 import pytest
-from secretservers import ROOT_TOKEN, Counting, reader_token
+from secretservers import ROOT_TOKEN, Counting, authority, reader_token, serving
 
 from infra.secret import Rule, SecretError, gather
 from infra.secret.vault import VaultPlace, VaultSource
@@ -114,3 +114,27 @@ def test_vault_without_address_or_token_says_so(
     with pytest.raises(SecretError) as caught:
         VaultSource({"NAME": VaultPlace("secret/x", "A")}, environment).read("NAME")
     assert caught.value.reason == reason
+
+
+def test_the_authority_of_the_environment_vouches_for_vault(tmp_path: Path) -> None:
+    certificate, server_pem = authority(tmp_path)
+    held = {"data": {"A": "canary-over-tls"}, "metadata": {"created_time": "2026-11-24T10:00:00Z"}}
+    places = {"NAME": VaultPlace("secret/x", "A")}
+    with serving(Counting(answer=(200, {"data": held}), certificate=server_pem)) as server:
+        environment = {"VAULT_ADDR": server.url, "VAULT_TOKEN": "t"}
+        found = VaultSource(places, {**environment, "VAULT_CACERT": str(certificate)}).read("NAME")
+        with pytest.raises(SecretError) as caught:
+            VaultSource(places, environment).read("NAME")
+
+    assert found is not None
+    assert found.reveal() == "canary-over-tls"
+    assert caught.value.reason == "UNREACHABLE"
+    assert server.seen == ["/v1/secret/data/x"]
+
+
+@pytest.mark.parametrize("name", ["VAULT_CACERT", "VAULT_CAPATH"])
+def test_an_authority_that_is_not_there_is_told(name: str, tmp_path: Path) -> None:
+    environment = {"VAULT_ADDR": "https://127.0.0.1:9", "VAULT_TOKEN": "t", name: str(tmp_path / "nothing.pem")}
+    with pytest.raises(SecretError, match=f"{name} names .*nothing.pem, which is not there") as caught:
+        VaultSource({"NAME": VaultPlace("secret/x", "A")}, environment).read("NAME")
+    assert caught.value.reason == "NOT_CONFIGURED"
