@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BAD_SECRETS = 2
 GENERATED = "GeneratedSecret"
+OF_THE_IMAGE = "POSTGRES_PASSWORD"
+"""What PostgreSQL's image reads, and only while its volume is empty."""
 
 
 @click.group()
@@ -91,8 +93,16 @@ def rotate(session: Session, *, names: tuple[str, ...]) -> None:
     ]
     if len(given) > 1 and not sys.stdin.isatty():
         problems += [Problem("standard input", name, "one value for several", "one name a command") for name in given]
+    hint, password = "", settings.secrets.get(OF_THE_IMAGE)
+    if OF_THE_IMAGE in names and password and not password.database:
+        found = "no `database`, and without it the database on the volume keeps the old password"
+        expected = (
+            '`database: {service: NAME, role: "{{ POSTGRES_USER }}", name: "{{ POSTGRES_DB }}"}` beside its source'
+        )
+        problems.append(Problem(_file(session), f"secrets.{OF_THE_IMAGE}", found, expected))
+        hint = f"greenroom secrets rotate {OF_THE_IMAGE} -s {session.stack}   # once it stands there"
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError(problems, hint=hint)
     for name in names:
         setting = settings.secrets[name]
         _audited(session, "secrets rotate", name, partial(_rotated, session, settings, name, setting))

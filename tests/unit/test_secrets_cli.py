@@ -199,6 +199,22 @@ def test_rotating_what_is_not_declared_changes_nothing(project: Path, names: lis
     assert (project / "Pulumi.local.yaml").read_text() == text
 
 
+@pytest.mark.parametrize("source", ["source: generated", "source: vault, path: secret/tsh"])
+def test_a_database_s_password_is_rotated_only_where_its_role_is_declared(
+    project: Path, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    path = project / "Pulumi.local.yaml"
+    before, _, after = path.read_text().partition("    POSTGRES_PASSWORD:\n")
+    rest = after[after.index("    SECRET_KEY:") :]
+    path.write_text(f"{before}    POSTGRES_PASSWORD: {{{source}}}\n{rest}")
+    text = path.read_text()
+    assert run(["secrets", "rotate", "SECRET_KEY", "POSTGRES_PASSWORD"]) == 2
+    said = capsys.readouterr().err
+    assert "secrets.POSTGRES_PASSWORD: no `database`" in said
+    assert 'database: {service: NAME, role: "{{ POSTGRES_USER }}"' in said
+    assert path.read_text() == text
+
+
 STYLES = [
     ("X: {source: generated}", "X: {source: generated, generation: 2}"),
     ("X: { source: generated }  # note", "X: { source: generated, generation: 2}  # note"),
