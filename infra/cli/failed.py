@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from infra.durable import save
 from infra.errors import GreenroomError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def remember_failure(session: Session, error: GreenroomError | None = None) -> F
     with contextlib.suppress(GreenroomError):  # without a passphrase there is no state to read, and none was read
         session.console.redactor.add(session.driver.secret_values() if session.driver.exists() else ())
     text = session.console.redactor.mask(json.dumps(asdict(failure), indent=1))
-    (session.directory / FAILURE).write_text(text + "\n", encoding="utf-8")
+    save(session.directory / FAILURE, text + "\n")
     return failure
 
 

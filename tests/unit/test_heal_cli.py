@@ -6,7 +6,8 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -98,6 +99,17 @@ def test_what_a_watch_has_healed_is_a_line_of_its_stream_and_no_document_in_it(
     assert incident.ending == "escalated"
     assert capsys.readouterr().out == ""
     assert (home / "staging" / "incidents" / incident.id / "incident.json").is_file()
+
+
+def test_a_failure_is_kept_for_its_owner_alone(home: Path) -> None:
+    assert run(["up", "-s", "staging"]) == 2
+    assert (home / "staging" / "failure.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", '{"cut', "[]", '{"of": "another version"}'])
+def test_a_failure_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "failure.json").write_text(text)
+    assert known_failure(cast("Session", SimpleNamespace(directory=tmp_path))) is None
 
 
 def test_the_second_healer_ends_and_names_the_first(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
