@@ -38,7 +38,8 @@ def deploy() -> None:
 
     secrets = all_secrets(settings, given)
     operator = KeyPair("operator", comment=f"operator@{names.prefix}")
-    bootstrap = Bootstrap("bootstrap", generation=settings.droplet.generation)
+    droplet = settings.droplet
+    bootstrap = Bootstrap("bootstrap", generation=droplet.generation, region=droplet.region, image=droplet.image)
     cloud = Cloud(names, settings, Login(operator.public_key, bootstrap.user_data))
     host = Host(settings, names, cloud, operator, bootstrap)
     environment = Environment.of(settings, commit=commit, volume_path=names.volume_path)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pulumi import Output, ResourceOptions
 
 _TEMPLATE = "cloud-init.yaml.j2"
+_MADE_FOR = ("generation", "region", "image")
+"""What a change of replaces the droplet for; its successor gets a key of its own."""
 
 
 def new_key_pair() -> tuple[str, str]:
@@ -66,7 +68,7 @@ class KeyPair(Resource, module="greenroom", name="KeyPair"):
 
 
 class BootstrapProvider(ResourceProvider):
-    """Makes the one-time host key at creation and renders user data around it, for one generation of the droplet."""
+    """Makes the one-time host key at creation and renders user data around it, for one droplet as it is declared."""
 
     serialize_as_secret_always = False
 
@@ -76,21 +78,30 @@ class BootstrapProvider(ResourceProvider):
         return CreateResult(public.split()[1][-16:], _user_data(props, public, private))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Start over with a new generation. A changed template changes nothing: the droplet has booted already."""
-        changed = _olds.get("generation") != _news.get("generation")
-        return DiffResult(changes=changed, replaces=["generation"] if changed else [])
+        """Start over for another droplet. A changed template changes nothing: the droplet has booted already.
+
+        What an older record does not tell is taken to be as it was.
+        """
+        changed = [name for name in _MADE_FOR if _olds.get(name, _news[name]) != _news[name]]
+        return DiffResult(changes=bool(changed), replaces=changed)
 
 
 class Bootstrap(Resource, module="greenroom", name="Bootstrap"):
-    """A droplet's user data with a host key that is pinned by the first connection and serves no other."""
+    """A droplet's user data with a host key that is pinned by the first connection and serves no later one.
+
+    A droplet that was deleted behind the program's back is made again from the same user data.
+    """
 
     host_key: Output[str]
     """The public half, to pin."""
     user_data: Output[str]
     """A secret: it holds the private half."""
 
-    def __init__(self, name: str, *, generation: int, opts: ResourceOptions | None = None) -> None:
-        props = {"generation": generation, "host_key": None, "user_data": None, "private_key": None}
+    def __init__(
+        self, name: str, *, generation: int, region: str, image: str, opts: ResourceOptions | None = None
+    ) -> None:
+        made = dict.fromkeys(("host_key", "user_data", "private_key"))
+        props = {"generation": generation, "region": region, "image": image, **made}
         super().__init__(BootstrapProvider(), name, props, _secret(opts, "private_key", "user_data"))
 
 
@@ -100,7 +111,7 @@ def _user_data(props: dict[str, Any], public: str, private: str) -> dict[str, An
 
 
 def _own(props: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in props.items() if name in ("comment", "generation")}
+    return {name: value for name, value in props.items() if name in ("comment", *_MADE_FOR)}
 
 
 def _secret(opts: ResourceOptions | None, *names: str) -> ResourceOptions:

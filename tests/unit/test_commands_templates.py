@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 import yaml
@@ -12,9 +13,11 @@ from jinja2 import UndefinedError
 from infra.commands.templates import TEMPLATES, recipe, render
 from infra.host.keys import BootstrapProvider, KeyPairProvider, new_key_pair
 
+DROPLET = {"generation": 1, "region": "fra1", "image": "debian-13-x64"}
+
 
 def test_user_data_carries_the_one_time_host_key_whole() -> None:
-    outputs = BootstrapProvider().create({"generation": 1}).outs or {}
+    outputs = BootstrapProvider().create(DROPLET).outs or {}
     document = yaml.safe_load(outputs["user_data"])
     private = load_ssh_private_key(document["ssh_keys"]["ed25519_private"].encode(), password=None)
     public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
@@ -25,17 +28,24 @@ def test_user_data_carries_the_one_time_host_key_whole() -> None:
 
 
 def test_user_data_stays_far_below_the_clouds_limit() -> None:
-    outputs = BootstrapProvider().create({"generation": 1}).outs or {}
+    outputs = BootstrapProvider().create(DROPLET).outs or {}
 
     assert len(base64.b64encode(outputs["user_data"].encode())) < 16_000
 
 
-def test_a_new_generation_starts_over_and_nothing_else_does() -> None:
+@pytest.mark.parametrize("change", [{"generation": 2}, {"region": "ams3"}, {"image": "debian-12-x64"}])
+def test_another_droplet_gets_another_host_key(change: dict[str, Any]) -> None:
     provider = BootstrapProvider()
-    olds = provider.create({"generation": 1}).outs or {}
+    olds = provider.create(DROPLET).outs or {}
 
-    assert not provider.diff("id", olds, {"generation": 1.0}).changes
-    assert provider.diff("id", olds, {"generation": 2}).replaces == ["generation"]
+    assert not provider.diff("id", olds, {**DROPLET, "generation": 1.0}).changes
+    assert provider.diff("id", olds, {**DROPLET, **change}).replaces == list(change)
+
+
+def test_a_record_from_before_regions_and_images_were_in_it_is_no_change() -> None:
+    olds = {**(BootstrapProvider().create({"generation": 1}).outs or {})}
+
+    assert not BootstrapProvider().diff("id", olds, DROPLET).changes
 
 
 def test_a_key_pair_is_made_once_and_keeps_its_keys_when_the_comment_changes() -> None:
