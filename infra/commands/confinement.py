@@ -8,9 +8,22 @@ capabilities that no service needs, and have a limit of processes and memory.
 
 from __future__ import annotations
 
-__all__ = ["FLOOR_MEMORY", "FLOOR_PIDS", "NEEDLESS", "Finding", "findings", "floor", "refusals"]
+__all__ = [
+    "FLOOR_MEMORY",
+    "FLOOR_PIDS",
+    "NEEDLESS",
+    "Finding",
+    "findings",
+    "floats",
+    "floor",
+    "is_of_the_machine",
+    "is_own_filter",
+    "is_socket",
+    "refusals",
+]
 
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +51,29 @@ _PARTICULAR = frozenset(
 )
 """Capabilities by which a container reaches the machine."""
 _SENSITIVE = (
-    *("/boot", "/dev", "/etc", "/lib", "/proc", "/root", "/run", "/sys", "/usr", "/var/lib/containerd"),
-    *("/var/lib/docker", "/var/lib/greenroom", "/var/run"),
+    *(
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/libx32",
+        "/proc",
+        "/root",
+        "/run",
+        "/sbin",
+        "/sys",
+    ),
+    *("/usr", "/var/lib/cloud", "/var/lib/containerd", "/var/lib/docker", "/var/lib/dpkg", "/var/lib/greenroom"),
+    *("/var/run", "/var/spool/cron"),
 )
+"""Whoever writes or reads below these has the machine, or what it keeps secret."""
+_HOME = re.compile(r"/home(/[^/]+(/\.(ssh|bash[^/]*|profile|docker|config)(/.*)?)?)?\Z")
+"""A whole home, and what its owner's logins read and run; directories of the workload stand below it."""
 _SOCKETS = ("docker.sock", "containerd.sock")
+_OWN_DIRECTORIES = "directories of the workload alone"
 _LOOPBACK = ("127.", "::1", "[::1]")
 _NAMESPACES = {
     "network": ("docker-5.10", "network_mode: host", "a network of the project"),
@@ -49,6 +81,7 @@ _NAMESPACES = {
     "ipc": ("docker-5.17", "ipc: host", "shared memory of its own"),
     "uts": ("docker-5.21", "uts: host", "a host name of its own"),
     "userns": ("docker-5.31", "userns_mode: host", "the engine's user namespace"),
+    "cgroup": ("docker-5.25", "cgroup: host", "control groups of its own"),
 }
 
 
@@ -110,14 +143,20 @@ def _asked(service: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield from _rights(posture)
     for device in posture["devices"]:
         yield "docker-5.18", f"the device {device}", "no device of the machine"
+    for rule in posture["device_cgroup_rules"]:
+        yield "docker-5.18", f"device_cgroup_rules: {rule}", "no device of the machine"
     for path in posture["mounts"]:
         yield from _mount(path)
+    for each in posture["file_systems"]:
+        yield "docker-5.6", f"a volume of the file system {each}", _OWN_DIRECTORIES
+    for name in posture["volumes_from"]:
+        yield "docker-5.6", f"the volumes of container {name}", "volumes of the project"
     for place in posture["published"]:
         if not place.startswith(_LOOPBACK):
             yield "docker-5.14", f"published on {place}", "127.0.0.1, where the proxy reaches it"
     if not service["health"]:
         yield "docker-5.27", "no healthcheck", "one, which the release waits for"
-    if _floats(service["image"]):
+    if floats(service["image"]):
         yield "greenroom-1", f"the image {service['image']}", "a tag that stays, or a digest"
 
 
@@ -135,23 +174,47 @@ def _rights(posture: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def _option(option: str) -> Iterator[tuple[str, str, str]]:
     name, _, value = option.partition(":")
-    if name == "seccomp" and value == "unconfined":
-        yield "docker-5.22", "seccomp:unconfined", "the engine's filter of system calls"
+    if is_own_filter(option):
+        yield "docker-5.22", f"seccomp:{value}", "the engine's filter of system calls"
     elif name == "apparmor" and value == "unconfined":
         yield "docker-5.2", "apparmor:unconfined", "the engine's AppArmor profile"
     elif name == "no-new-privileges" and value == "false":
         yield "docker-5.26", "no-new-privileges:false", "no new privileges"
+    elif name == "systempaths" and value == "unconfined":
+        yield "greenroom-11", "systempaths:unconfined", "the kernel's files masked"
 
 
-def _mount(source: str) -> Iterator[tuple[str, str, str]]:
-    path = "/" + posixpath.normpath(source or "/").lstrip("/")  # POSIX keeps two leading slashes
-    if posixpath.basename(path) in _SOCKETS:
-        yield "docker-5.32", f"the engine's socket {path}", "no socket of the engine"
-    elif path == "/" or any(path == each or path.startswith(f"{each}/") for each in _SENSITIVE):
-        yield "docker-5.6", f"the machine's {path}", "directories of the workload alone"
+def _mount(path: str) -> Iterator[tuple[str, str, str]]:
+    if is_socket(path):
+        yield "docker-5.32", f"the engine's socket {_normal(path)}", "no socket of the engine"
+    elif is_of_the_machine(path):
+        yield "docker-5.6", f"the machine's {_normal(path)}", _OWN_DIRECTORIES
 
 
-def _floats(image: str) -> bool:
+def is_own_filter(option: str) -> bool:
+    """Whether a security option puts another filter of system calls in the place of the engine's, or none."""
+    name, _, value = option.replace("=", ":", 1).partition(":")
+    return name == "seccomp" and value != "builtin"
+
+
+def is_socket(path: str) -> bool:
+    """Whether a path is the engine's socket."""
+    return posixpath.basename(_normal(path)) in _SOCKETS
+
+
+def is_of_the_machine(path: str) -> bool:
+    """Whether a path is, lies in, or holds what only the machine itself may see."""
+    normal = _normal(path)
+    below = normal.rstrip("/") + "/"
+    held = any(below.startswith(f"{each}/") or each.startswith(below) for each in _SENSITIVE)
+    return held or _HOME.match(normal) is not None
+
+
+def _normal(path: str) -> str:
+    return "/" + posixpath.normpath(path or "/").lstrip("/")  # POSIX keeps two leading slashes
+
+
+def floats(image: str) -> bool:
     """Whether a reference means another image tomorrow: `latest`, or no tag, and no digest."""
     if "@" in image:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -62,15 +63,31 @@ REFUSED = [
     ({"ipc": "host"}, "docker-5.17", "ipc: host"),
     ({"uts": "host"}, "docker-5.21", "uts: host"),
     ({"userns_mode": "host"}, "docker-5.31", "userns_mode: host"),
+    ({"cgroup": "host"}, "docker-5.25", "cgroup: host"),
     ({"cap_add": ["SYS_ADMIN"]}, "docker-5.4", "cap_add: SYS_ADMIN"),
     ({"cap_add": ["cap_net_admin"]}, "docker-5.4", "cap_add: NET_ADMIN"),
     ({"cap_add": ["ALL"]}, "docker-5.4", "cap_add: ALL"),
     ({"security_opt": ["seccomp:unconfined"]}, "docker-5.22", "seccomp:unconfined"),
     ({"security_opt": ["seccomp=unconfined"]}, "docker-5.22", "seccomp:unconfined"),
+    ({"security_opt": ["seccomp:./open.json"]}, "docker-5.22", "seccomp:./open.json"),
     ({"security_opt": ["apparmor:unconfined"]}, "docker-5.2", "apparmor:unconfined"),
+    ({"security_opt": ["systempaths=unconfined"]}, "greenroom-11", "systempaths:unconfined"),
     ({"security_opt": ["no-new-privileges:false"]}, "docker-5.26", "no-new-privileges:false"),
     ({"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]}, "docker-5.18", "the device /dev/kvm"),
     ({"devices": ["/dev/mem:/dev/mem"]}, "docker-5.18", "the device /dev/mem"),
+    (
+        {"cap_add": ["MKNOD"], "device_cgroup_rules": ["b *:* rwm"]},
+        "docker-5.18",
+        "device_cgroup_rules: b *:* rwm",
+    ),
+    ({"volumes_from": ["container:other:ro"]}, "docker-5.6", "the volumes of container other"),
+    ({"use_api_socket": True}, "docker-5.32", f"the engine's socket {os.path.realpath('/var/run')}/docker.sock"),
+    ({"build": {"context": "/"}}, "docker-5.6", "the machine's /"),
+    (
+        {"build": {"context": "/home/deploy/app", "additional_contexts": {"m": "/etc"}}},
+        "docker-5.6",
+        "the machine's /etc",
+    ),
     ({"healthcheck": {"disable": True}}, "docker-5.27", "no healthcheck"),
     ({"healthcheck": None}, "docker-5.27", "no healthcheck"),
     ({"image": "redis:latest"}, "greenroom-1", "the image redis:latest"),
@@ -117,6 +134,12 @@ def test_only_loopback_is_a_place_to_publish_on(port: dict[str, Any], places: li
         ("/etc/passwd", "docker-5.6"),
         ("/var/lib/docker/volumes", "docker-5.6"),
         ("/var/lib/greenroom/key", "docker-5.6"),
+        ("/var/spool/cron/crontabs", "docker-5.6"),
+        ("/home/deploy/.ssh/authorized_keys", "docker-5.6"),
+        *(
+            (each, "docker-5.6")
+            for each in ("/bin", "/sbin", "/var", "/var/lib", "/var/spool", "/home", "/home/deploy")
+        ),
     ],
 )
 def test_no_directory_of_the_machine_is_mounted_also_not_behind_a_volume(source: str, check: str) -> None:
@@ -124,13 +147,72 @@ def test_no_directory_of_the_machine_is_mounted_also_not_behind_a_volume(source:
     assert [each for each, _ in found(bind)] == [check]
 
     named = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
-    model = {"volumes": {"data": {"driver_opts": {"type": "none", "o": "ro,bind", "device": source}}}}
-    assert [each for each, _ in found(named, model)] == [check]
+    for words in ("ro,bind", "rbind"):
+        model = {"volumes": {"data": {"driver_opts": {"type": "none", "o": words, "device": source}}}}
+        assert [each for each, _ in found(named, model)] == [check]
+
+    for kind in ("configs", "secrets"):
+        model = {kind: {"given": {"name": "app_given", "file": source}}}
+        assert [each for each, _ in found({kind: [{"source": "given", "target": "/x"}]}, model)] == [check]
+    build = {"build": {"context": "/home/deploy/app", "secrets": [{"source": "given"}]}}
+    assert [each for each, _ in found(build, {"secrets": {"given": {"file": source}}})] == [check]
 
 
-@pytest.mark.parametrize("source", ["/home/deploy/app/state", "/mnt/data/postgres", "/etcetera"])
+WORKLOAD_DIRECTORIES = ["/home/deploy/app", "/home/deploy/app/state", "/mnt/data/postgres", "/etcetera", "/var/log/app"]
+
+
+@pytest.mark.parametrize("source", WORKLOAD_DIRECTORIES)
 def test_a_directory_of_the_workload_is_mounted(source: str) -> None:
     assert found({"volumes": [{"type": "bind", "source": source, "target": "/x"}]}) == []
+    assert found({"secrets": [{"source": "given"}]}, {"secrets": {"given": {"file": source}}}) == []
+    assert found({"build": {"context": source}}) == []
+
+
+def test_a_link_in_the_checkout_is_judged_by_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "state").symlink_to("/etc")
+    bind = {"volumes": [{"type": "bind", "source": str(tmp_path / "state"), "target": "/x"}]}
+    assert found(bind) == [("docker-5.6", "the machine's /etc")]
+
+
+@pytest.mark.parametrize(
+    ("options", "file_system"),
+    [
+        ({"type": "ext4", "device": "/dev/vda1"}, "ext4 of /dev/vda1"),
+        (
+            {"type": "overlay", "device": "overlay", "o": "lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w"},
+            "overlay of overlay",
+        ),
+        ({"type": "proc", "device": "proc"}, "proc of proc"),
+        ({"type": "nfs", "device": ":/export", "o": "addr=192.0.2.9"}, ""),
+        ({"type": "cifs", "device": "//192.0.2.9/share", "o": "username=x"}, ""),
+        ({"type": "tmpfs", "device": "tmpfs", "o": "size=64m"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_volume_is_a_directory_of_the_engine_s_or_lies_elsewhere(options: dict[str, str], file_system: str) -> None:
+    named = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
+    expected = [("docker-5.6", f"a volume of the file system {file_system}")] if file_system else []
+    assert found(named, {"volumes": {"data": {"driver": "local", "driver_opts": options}}}) == expected
+
+
+def test_a_word_for_binding_makes_any_kind_of_volume_a_path() -> None:
+    named = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
+    model = {"volumes": {"data": {"driver_opts": {"type": "nfs", "device": "etc", "o": "rbind"}}}}
+    assert found(named, model) == [("docker-5.6", "the machine's /etc")]
+
+
+def test_the_volumes_of_another_service_are_judged_where_they_are_taken() -> None:
+    model = {
+        "services": {
+            "one": {"volumes": [{"type": "bind", "source": "/etc", "target": "/x"}], "volumes_from": ["two"]},
+            "two": {"volumes_from": ["one:ro"]},
+        }
+    }
+    assert found({"volumes_from": ["two"]}, model) == [("docker-5.6", "the machine's /etc")]
+
+
+def test_the_engine_s_own_filter_may_be_named() -> None:
+    assert found({"security_opt": ["seccomp=builtin"]}) == []
 
 
 def test_the_machine_s_network_is_found_under_any_name() -> None:
@@ -223,6 +305,48 @@ def test_the_override_file_carries_digest_and_floor() -> None:
         "labels": {"greenroom.config": "c1"},
         "security_opt": ["no-new-privileges:true"],
         "deploy": {"resources": {"limits": {"memory": FLOOR_MEMORY}}},
+    }
+
+
+def test_the_reference_workload_asks_for_nothing_of_the_machine() -> None:
+    model = yaml.safe_load(
+        (ROOT / "examples/tsh-erp/docker-compose.staging.yml")
+        .read_text()
+        .replace("${DATA_DIRECTORY:?is not set}", "/mnt/tsh_erp_data")
+        .replace("${IMAGE_TAG:?is not set}", "c0ffee")
+    )
+    resolved = compose_resolves(model, "/home/deploy/tsh-erp")
+    assert len(resolved) == 5
+    assert findings({name: service(body, model) for name, body in resolved.items()}) == []
+    assert posture(resolved["tsh_postgres_staging"], model)["mounts"] == ["/mnt/tsh_erp_data/postgres"]
+    assert "/home/deploy/tsh-erp/uploads/staging" in posture(resolved["app_staging"], model)["mounts"]
+
+
+def compose_resolves(model: dict[str, Any], directory: str) -> dict[str, dict[str, Any]]:
+    """The reference workload's services in the long form that compose gives ports, volumes and contexts."""
+
+    def volume(entry: Any) -> dict[str, Any]:
+        if isinstance(entry, str):
+            return {"type": "volume", "source": entry.split(":")[0]}
+        return {**entry, "source": os.path.normpath(f"{directory}/{entry['source']}")}
+
+    def port(entry: str) -> dict[str, Any]:
+        address, published, target = entry.split(":")
+        return {"host_ip": address, "published": published, "target": int(target)}
+
+    return {
+        name: {
+            **body,
+            "volumes": [volume(each) for each in body.get("volumes", [])],
+            "ports": [port(each) for each in body["ports"]],
+            **(
+                {"build": {"context": os.path.normpath(f"{directory}/{body['build']['context']}")}}
+                if "build" in body
+                else {}
+            ),
+            "deploy": {"resources": {"limits": {"pids": body["deploy"]["resources"]["limits"]["pids"], "memory": 1}}},
+        }
+        for name, body in model["services"].items()
     }
 
 

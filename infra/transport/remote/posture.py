@@ -5,16 +5,23 @@ Nothing of its environment is in it, so nothing in it is secret: it may leave th
 
 from __future__ import annotations
 
-__all__ = ["FLOOR", "posture"]
+__all__ = ["FLOOR", "origin", "posture"]
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FLOOR = "confined/1"
 """Part of every service's digest: raise it when the floor in `infra.commands.confinement` changes."""
+_ELSEWHERE = frozenset(("ceph", "cifs", "nfs", "nfs4", "tmpfs"))
+"""File systems that hold nothing of the machine's."""
 
 
 def posture(body: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     """Return what one service of a resolved compose model asks for; keys are compose's own where there is one."""
+    seen = list(_seen(body, model, frozenset()))
     limits = ((body.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     return {
         "privileged": bool(body.get("privileged")),
@@ -23,7 +30,10 @@ def posture(body: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
         "cap_drop": _words(body.get("cap_drop")),
         "security_opt": [str(each).replace("=", ":", 1) for each in body.get("security_opt") or []],
         "devices": [_device(each) for each in body.get("devices") or []],
-        "mounts": _mounts(body, model.get("volumes") or {}),
+        "device_cgroup_rules": [str(each) for each in body.get("device_cgroup_rules") or []],
+        "mounts": [os.path.realpath(f"/{name}") for kind, name in seen if kind == "path"],
+        "file_systems": [name for kind, name in seen if kind == "file system"],
+        "volumes_from": [name for kind, name in seen if kind == "container"],
         "published": [_published(each) for each in body.get("ports") or [] if each.get("published")],
         "pids": int(limits.get("pids") or body.get("pids_limit") or 0),
         "memory": int(limits.get("memory") or body.get("mem_limit") or 0),
@@ -35,26 +45,69 @@ def _words(value: Any) -> list[str]:
 
 
 def _namespaces(body: dict[str, Any], networks: dict[str, Any]) -> list[str]:
-    """Return which of the machine's namespaces the service shares: network, pid, ipc, uts, userns."""
-    keys = {"network": "network_mode", "pid": "pid", "ipc": "ipc", "uts": "uts", "userns": "userns_mode"}
-    shared = [name for name, key in keys.items() if body.get(key) == "host"]
+    """Return which of the machine's namespaces the service shares: network, pid, ipc, uts, userns, cgroup."""
+    keys = {"network": "network_mode", "userns": "userns_mode"}
+    names = ("network", "pid", "ipc", "uts", "userns", "cgroup")
+    shared = [name for name in names if body.get(keys.get(name, name)) == "host"]
     joined = [networks.get(name) or {} for name in body.get("networks") or {}]
     if "network" not in shared and any(each.get("name") == "host" for each in joined):
         shared.insert(0, "network")
     return shared
 
 
-def _mounts(body: dict[str, Any], volumes: dict[str, Any]) -> list[str]:
-    """Return the directories and files of the machine that the service sees, those behind named volumes too."""
-    found: list[str] = []
+def origin(options: dict[str, Any]) -> tuple[str, str] | None:
+    """Return what a volume of the engine's own driver shows of the machine: `path` or `file system`, and which one.
+
+    The engine hands these options to mount(2): a word for binding makes any device a path, and what is neither bound
+    nor of a kind that lies elsewhere (a disk, `overlay`, `proc`) is the machine's own.
+    """
+    device, kind = str(options.get("device") or ""), str(options.get("type") or "")
+    if {"bind", "rbind"} & set(str(options.get("o") or "").split(",")):
+        return "path", device
+    if kind in _ELSEWHERE or not (device or kind):
+        return None
+    return "file system", f"{kind} of {device}"
+
+
+def _seen(body: dict[str, Any], model: dict[str, Any], borrowers: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield what the service and its build see of the machine, and the containers whose volumes it takes.
+
+    `borrowers` are the services that have been followed here, so that a circle of them ends.
+    """
+    yield from (("path", each) for each in _files(body, model))
+    volumes = model.get("volumes") or {}
     for each in body.get("volumes") or []:
         if each.get("type") == "bind":
-            found.append(str(each["source"]))
+            yield "path", str(each["source"])
         elif each.get("type") == "volume":
-            options = (volumes.get(each.get("source") or "") or {}).get("driver_opts") or {}
-            if "bind" in str(options.get("o", "")).split(","):
-                found.append(str(options.get("device", "")))
-    return found
+            volume = volumes.get(each.get("source") or "") or {}
+            behind = origin(volume.get("driver_opts") or {}) if volume.get("driver") in (None, "", "local") else None
+            yield from [behind] if behind else []
+    for each in body.get("volumes_from") or []:
+        kind, _, rest = str(each).partition(":")
+        if kind == "container":
+            yield "container", rest.partition(":")[0]
+        elif kind not in borrowers:
+            yield from _seen((model.get("services") or {}).get(kind) or {}, model, borrowers | {kind})
+
+
+def _files(body: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:
+    """Yield the paths that compose mounts as configs and secrets, the engine's socket, and what a build is given."""
+    build = body.get("build") or {}
+    for kind, entries in (
+        ("configs", body.get("configs")),
+        ("secrets", body.get("secrets")),
+        ("secrets", build.get("secrets")),
+    ):
+        declared = model.get(kind) or {}
+        for each in entries or []:
+            name = each.get("source") if isinstance(each, dict) else each
+            path = (declared.get(name) or {}).get("file")
+            yield from [str(path)] if path else []
+    if body.get("use_api_socket"):
+        yield "/var/run/docker.sock"
+    contexts = [build.get("context"), *(build.get("additional_contexts") or {}).values()]
+    yield from (str(each) for each in contexts if str(each).startswith("/"))
 
 
 def _device(entry: Any) -> str:
