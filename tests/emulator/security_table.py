@@ -235,7 +235,31 @@ BREAKS: list[tuple[str, str]] = [
         "redis:7-alpine -c 'cp /bin/sleep /tmp/sshd; exec /tmp/sshd 1000'",
     ),
     ("docker-5.5 docker-6.2", "docker create --name wild-4 --privileged redis:7-alpine"),
-    ("greenroom-1", "docker tag redis:7-alpine other:1; docker create --name wild-5 other:1"),
+    ("greenroom-10", "docker tag redis:7-alpine other:1; docker create --name wild-5 other:1"),
+    ("greenroom-1", "docker tag redis:7-alpine other; docker create --name wild-8 other"),
+    (
+        "greenroom-11|wild-9 docker-5.18|wild-9 docker-5.22|wild-9",
+        """echo '{"defaultAction": "SCMP_ACT_ALLOW"}' >/root/open.json; docker create --name wild-9 --cap-add MKNOD """
+        "--security-opt systempaths=unconfined --security-opt seccomp=/root/open.json --device-cgroup-rule 'b *:* rwm' "
+        "redis:7-alpine",
+    ),
+    *(
+        (
+            f"{checked}|wild-{name}",
+            f"docker volume create wild_{name} {options} >/dev/null; docker create --name wild-{name} -v wild_{name}:/x "
+            "redis:7-alpine",
+        )
+        for checked, name, options in (
+            ("docker-5.6", "rbind", "-o type=none -o o=rbind -o device=/"),
+            ("docker-5.6", "disk", "-o type=ext4 -o device=/dev/vda1"),
+            ("docker-5.32", "socket", "-o type=none -o o=bind -o device=/run/docker.sock"),
+        )
+    ),
+    (
+        "docker-5.6|wild-home docker-5.6|wild-link",
+        "ln -s /etc /opt/link; docker create --name wild-home -v /home:/x redis:7-alpine; "
+        "docker create --name wild-link -v /opt/link:/x redis:7-alpine",
+    ),
     (
         "docker-4.10",
         "docker export calm | docker import -c 'ENV API_TOKEN=x' - leaky:1; docker create --name wild-6 leaky:1 true",
@@ -342,6 +366,23 @@ def _without(facts: Facts, package: str) -> Facts:
     return _with(facts, packages=[each for each in facts["packages"] if each != package])
 
 
+def _unlisted(facts: Facts, key: str) -> Facts:
+    """The facts after a systemctl that could not list what is in use, or enabled."""
+    return _with(facts, units={name: {**each, key: ""} for name, each in facts["units"].items()})
+
+
+def _denied_by_another(facts: Facts) -> Facts:
+    another = {**facts["files"]["/etc/cron.allow"], "owner": "daemon"}
+    return _with(facts, files={**facts["files"], "/etc/cron.deny": another, "/etc/at.deny": another})
+
+
+def _among_the_host_s_control_groups(facts: Facts) -> Facts:
+    containers = {
+        name: {**each, "host": {**each["host"], "CgroupnsMode": "host"}} for name, each in facts["containers"].items()
+    }
+    return _with(_engine(facts, cgroup_version="2"), containers=containers)
+
+
 def _own_machine(facts: Facts) -> Facts:
     sysctl = {**facts["sysctl"], "kernel.randomize_va_space": "0", "kernel.yama.ptrace_scope": "0"}
     return _with(facts, virtualisation="kvm", sysctl=sysctl)
@@ -363,6 +404,14 @@ FACTS: list[tuple[str, Any]] = [
     ),
     ("docker-5.2 debian-1.3.1.1", lambda facts: _with(facts, apparmor=True)),
     ("docker-5.3", _labelled),
+    (" ".join([*_SERVED, "debian-6.1.1.4"]), lambda facts: _with(facts, units={})),
+    (" ".join(_SERVED), lambda facts: _unlisted(facts, "active")),
+    (" ".join(_SERVED), lambda facts: _unlisted(facts, "enabled")),
+    (" ".join(_INSTALLED), lambda facts: _with(facts, packages=[])),
+    ("debian-2.1.21 debian-2.1.22", lambda facts: _with(facts, listening=[])),
+    ("debian-2.4.1.8 debian-2.4.2.1", _denied_by_another),
+    ("docker-5.25|control~groups~alone", _among_the_host_s_control_groups),
+    ("greenroom-12", lambda facts: _with(facts, containers={})),
     ("docker-1.2.2", lambda facts: _engine(facts, version="19.03.1")),
     ("docker-2.6", lambda facts: _engine(facts, storage="aufs")),
     ("docker-2.7", lambda facts: _daemon(facts, hosts=["tcp://0.0.0.0:2375"])),

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from secretservers import Counting
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marks of the security statements, which are called here without their suite."""
+    for mark in ("check(number, remedy): of a statement", "needs(fact): of a statement"):
+        config.addinivalue_line("markers", mark)
+
+
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
     from moto.server import ThreadedMotoServer  # noqa: PLC0415 (half a second)

@@ -21,9 +21,10 @@ from typing import Any
 SOCKET = "/run/docker.sock"
 _ID = re.compile(r"[0-9a-f]{64}")
 _HOST_CONFIG = (
-    *("AutoRemove", "Binds", "CapAdd", "CapDrop", "CgroupParent", "CpuShares", "Devices", "IpcMode", "LogConfig"),
-    *("Memory", "Mounts", "NanoCpus", "NetworkMode", "PidMode", "PidsLimit", "PortBindings", "Privileged"),
-    *("ReadonlyRootfs", "RestartPolicy", "SecurityOpt", "Tmpfs", "Ulimits", "UsernsMode", "UTSMode"),
+    *("AutoRemove", "Binds", "CapAdd", "CapDrop", "CgroupParent", "CgroupnsMode", "CpuShares", "DeviceCgroupRules"),
+    *("Devices", "IpcMode", "LogConfig", "MaskedPaths", "Memory", "Mounts", "NanoCpus", "NetworkMode", "PidMode"),
+    *("PidsLimit", "PortBindings", "Privileged", "ReadonlyRootfs", "RestartPolicy", "SecurityOpt", "Tmpfs", "Ulimits"),
+    *("UsernsMode", "UTSMode"),
 )
 _STATUS = ("Uid", "Gid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")
 
@@ -46,6 +47,10 @@ def main() -> None:
         "engine": _engine(_get(connection, "/info")),
         "daemon": _daemon(),
         "containers": {each["Name"].lstrip("/"): _container(each, running[each["Id"]]) for each in inspected},
+        "volumes": {
+            each["Name"]: {"driver": each["Driver"], "options": each.get("Options") or {}}
+            for each in _get(connection, "/volumes").get("Volumes") or []
+        },
         "images": {each: _image(_get(connection, f"/images/{each}/json")) for each in sorted(images)},
         "image_count": len(_get(connection, "/images/json")),
     }
@@ -68,6 +73,7 @@ def _engine(info: dict[str, Any]) -> dict[str, Any]:
         "storage": info["Driver"],
         "logging": info["LoggingDriver"],
         "cgroup_driver": info["CgroupDriver"],
+        "cgroup_version": info.get("CgroupVersion", "1"),
         "security": info.get("SecurityOptions") or [],
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "swarm": (info.get("Swarm") or {}).get("LocalNodeState", "inactive"),
@@ -123,13 +129,16 @@ def _container(inspected: dict[str, Any], processes: list[dict[str, Any]]) -> di
         "service": labels.get("com.docker.compose.service", ""),
         "apparmor": inspected.get("AppArmorProfile") or "",
         "networks": sorted(inspected["NetworkSettings"].get("Networks") or {}),
-        "mounts": [
-            {name: mount.get(name) for name in ("Type", "Source", "Destination", "RW", "Propagation")}
-            for mount in inspected.get("Mounts") or []
-        ],
+        "mounts": [_mount(mount) for mount in inspected.get("Mounts") or []],
         "host": {name: host.get(name) for name in _HOST_CONFIG},
         "processes": processes,
     }
+
+
+def _mount(mount: dict[str, Any]) -> dict[str, Any]:
+    """Return one mount of a container; a link of the host by where it leads."""
+    told = {name: mount.get(name) for name in ("Type", "Name", "Source", "Destination", "RW", "Propagation")}
+    return {**told, "Source": os.path.realpath(mount["Source"])} if mount["Type"] == "bind" else told
 
 
 def _image(inspected: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ FILES = (
     *("/etc/passwd", "/etc/passwd-", "/etc/group", "/etc/group-", "/etc/shadow", "/etc/shadow-", "/etc/gshadow"),
     *("/etc/gshadow-", "/etc/shells", "/etc/security/opasswd", "/etc/crontab", "/etc/cron.hourly", "/etc/cron.daily"),
     *("/etc/cron.weekly", "/etc/cron.monthly", "/etc/cron.d", "/etc/cron.allow", "/etc/cron.deny", "/etc/at.allow"),
-    *("/etc/ssh/sshd_config", "/etc/motd", "/etc/issue", "/etc/issue.net", "/etc/sudoers", "/root"),
+    *("/etc/at.deny", "/etc/ssh/sshd_config", "/etc/motd", "/etc/issue", "/etc/issue.net", "/etc/sudoers", "/root"),
     *("/tmp", "/var/tmp"),  # noqa: S108 (looked at, not used)
     *("/etc/docker", "/etc/docker/daemon.json", "/etc/default/docker", "/run/docker.sock", "/run/containerd"),
     *("/run/containerd/containerd.sock", "/var/log/journal", "/boot/grub/grub.cfg", "/etc/containerd"),

@@ -55,6 +55,10 @@ NEEDS: Mapping[str, Need] = {
         lambda facts: "name=selinux" in facts["engine"]["security"],
         lambda _facts: "the engine runs without SELinux: docker info says so",
     ),
+    "control group namespaces": Need(
+        lambda facts: facts["engine"]["cgroup_version"] == "2",
+        lambda facts: f"control groups are of version {facts['engine']['cgroup_version']}: docker info says so",
+    ),
     "cron": Need(lambda facts: "cron" in facts["packages"], lambda _facts: "cron is not installed: dpkg says so"),
     "at": Need(lambda facts: "at" in facts["packages"], lambda _facts: "at is not installed: dpkg says so"),
     "sudo": Need(lambda facts: "sudo" in facts["packages"], lambda _facts: "sudo is not installed: dpkg says so"),

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.commands.confinement import floats, is_of_the_machine, is_own_filter, is_socket
+from infra.transport.remote.posture import origin
+
 if TYPE_CHECKING:
     from infra.ops.contract import Service
     from infra.ops.proof import Subject
@@ -16,11 +19,6 @@ if TYPE_CHECKING:
 GROUP = "containers"
 check = pytest.mark.check
 needs = pytest.mark.needs
-SENSITIVE = (
-    *("/boot", "/dev", "/etc", "/lib", "/proc", "/root", "/run", "/sys", "/usr", "/var/lib/containerd"),
-    *("/var/lib/docker", "/var/lib/greenroom", "/var/run"),
-)
-VOLUMES = "/var/lib/docker/volumes/"
 LOOPBACK = ("127.0.0.1", "::1")
 CAPABILITIES = (
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
@@ -40,9 +38,25 @@ def capabilities(mask: str) -> list[str]:
     return [name for number, name in enumerate(CAPABILITIES) if bits >> number & 1]
 
 
-def sources(container: Container) -> list[str]:
-    """What a container sees of the host, apart from the engine's own volumes."""
-    return [each["Source"] for each in container["mounts"] if not str(each["Source"]).startswith(VOLUMES)]
+def sources(facts: dict[str, Any], container: Container) -> list[tuple[str, str]]:
+    """What a container sees of the host, behind volumes too: `path` or `file system`, and which one."""
+    found: list[tuple[str, str]] = []
+    for each in container["mounts"]:
+        if each["Type"] == "bind":
+            found.append(("path", each["Source"]))
+        elif each["Type"] == "volume":
+            volume = facts["volumes"][each["Name"]]
+            behind = origin(volume["options"]) if volume["driver"] == "local" else None
+            found += [behind] if behind else []
+    return found
+
+
+@check("greenroom-12", remedy="greenroom up makes the container that is missing")
+def test_has_its_container(facts: dict[str, Any], service: Service) -> None:
+    container = facts["containers"].get(service.container)
+    assert container, "there is no such container"
+    assert container["service"] == service.service, f"it is of service {container['service'] or 'none'}"
+    assert container["running"], "it does not run"
 
 
 @check("docker-4.1", remedy="user: in the compose file, or USER in the image")
@@ -91,12 +105,9 @@ def test_is_not_privileged(container: Container) -> None:
 
 
 @check("docker-5.6", remedy="mount directories of the workload alone")
-def test_sees_no_directory_of_the_machine(container: Container) -> None:
-    found = [
-        path
-        for path in sources(container)
-        if path == "/" or any(path == each or path.startswith(f"{each}/") for each in SENSITIVE)
-    ]
+def test_sees_no_directory_of_the_machine(facts: dict[str, Any], container: Container) -> None:
+    seen = sources(facts, container)
+    found = [name for kind, name in seen if kind == "file system" or (is_of_the_machine(name) and not is_socket(name))]
     assert not found, f"it sees {', '.join(found)}"
 
 
@@ -161,6 +172,12 @@ def test_has_no_device_of_the_machine(container: Container) -> None:
     assert not found, f"it has {', '.join(found)}"
 
 
+@check("docker-5.18", remedy="take device_cgroup_rules out of the compose file")
+def test_may_use_no_further_kind_of_device(container: Container) -> None:
+    rules = container["host"]["DeviceCgroupRules"] or []
+    assert not rules, f"it may use {', '.join(rules)}"
+
+
 @check("docker-5.20", remedy="leave propagation out of the mounts")
 def test_shares_no_mount_with_the_host(container: Container) -> None:
     found = [each["Destination"] for each in container["mounts"] if "shared" in str(each["Propagation"])]
@@ -178,9 +195,25 @@ def test_its_processes_are_under_the_filter_of_system_calls(container: Container
     assert not free, f"without a filter: {', '.join(sorted(set(free)))}"
 
 
+@check("docker-5.22", remedy="leave seccomp out of security_opt")
+def test_is_under_the_engine_s_own_filter(container: Container) -> None:
+    assert not any(is_own_filter(each) for each in container["host"]["SecurityOpt"] or []), "it brings another one"
+
+
+@check("greenroom-11", remedy="leave systempaths=unconfined out of security_opt")
+def test_sees_the_kernel_s_files_masked(container: Container) -> None:
+    assert container["host"]["MaskedPaths"], "nothing of /proc and /sys is masked"
+
+
 @check("docker-5.25", remedy="leave cgroup_parent out of the compose file")
 def test_stays_in_the_engine_s_control_group(container: Container) -> None:
     assert not container["host"]["CgroupParent"], f"its parent is {container['host']['CgroupParent']}"
+
+
+@check("docker-5.25", remedy="take cgroup: host out of the compose file")
+@needs("control group namespaces")
+def test_sees_its_own_control_groups_alone(container: Container) -> None:
+    assert container["host"]["CgroupnsMode"] != "host", "it sees the host's control groups"
 
 
 @check("docker-5.26", remedy="security_opt: [no-new-privileges:true]; greenroom up adds it")
@@ -213,8 +246,8 @@ def test_does_not_leave_the_engine_s_user_namespace(container: Container) -> Non
 
 
 @check("docker-5.32", remedy="take the socket out of the volumes")
-def test_does_not_see_the_engine_s_socket(container: Container) -> None:
-    found = [path for path in sources(container) if path.rpartition("/")[2] in ("docker.sock", "containerd.sock")]
+def test_does_not_see_the_engine_s_socket(facts: dict[str, Any], container: Container) -> None:
+    found = [name for kind, name in sources(facts, container) if kind == "path" and is_socket(name)]
     assert not found, f"it sees {', '.join(found)}"
 
 
@@ -227,7 +260,12 @@ def test_its_log_cannot_fill_the_disk(container: Container) -> None:
     )
 
 
-@check("greenroom-1", remedy="greenroom up makes containers of the release's images")
+@check("greenroom-1", remedy="image: with a tag that stays, or a digest, in the compose file")
+def test_its_image_is_the_same_tomorrow(container: Container) -> None:
+    assert not floats(container["image"]), f"{container['image']} means another image tomorrow"
+
+
+@check("greenroom-10", remedy="greenroom up makes containers of the release's images")
 def test_runs_the_very_image_of_the_release(stack: Subject, container: Container) -> None:
     released = stack.target.release["images"]
     name = container["image"]

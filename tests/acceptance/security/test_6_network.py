@@ -99,6 +99,7 @@ def test_is_a_protocol_that_the_kernel_never_loads(facts: dict[str, Any], module
 
 @check("debian-4.1.1", remedy="apt-get purge ufw firewalld")
 def test_one_tool_keeps_the_packet_filter(facts: dict[str, Any]) -> None:
+    assert facts["packages"], "dpkg told nothing"
     others = sorted({"ufw", "firewalld", "iptables-persistent"} & set(facts["packages"]))
     assert not others, f"installed beside nftables: {', '.join(others)}"
 
