@@ -18,7 +18,7 @@ from infra.commands.migrations import parse_applied, parse_current
 from infra.errors import StepError
 from infra.host.findings import Finding
 from infra.host.resource import HostProvider
-from infra.host.stack import bring_up
+from infra.host.stack import bring_up, write_override
 from infra.host.workload import expect_acceptable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _IMPATIENT = "PGOPTIONS=-c lock_timeout=10s"
 waiting too. Other databases don't read it."""
 _MARK = "-- where the schema stands --"
 _MIGRATE_S = 600.0
+_WHY = "the release's migrations have not been run"
 
 
 class MigrationsProvider(HostProvider):
@@ -78,7 +79,12 @@ class MigrationsProvider(HostProvider):
         stack = facts["stack"]
         expect_acceptable(spec, stack, self.phase)
         services = compose.closure(stack["services"], stack["services"][spec["service"]]["depends"])
-        return [*bring_up(spec, stack, services, passwords=facts.get("passwords"), timeout_s=300.0), _migrate(spec)]
+        passwords = facts.get("passwords")
+        return [
+            write_override(_WHY, spec["workload"], stack),
+            *bring_up(spec, stack, services, passwords=passwords, timeout_s=300.0, overridden=True),
+            _migrate(spec),
+        ]
 
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
         """Tell the revision, as recorded and as it is."""
@@ -164,7 +170,7 @@ def _migrate(spec: dict[str, Any]) -> acts.Act:
     where = ["--workdir", spec["workdir"]] if spec["workdir"] else []
     flags = ["--rm", "--no-TTY", "--no-deps", "--quiet-pull", "--env", _IMPATIENT, *where]
     return acts.run(
-        "the release's migrations have not been run",
+        _WHY,
         [*compose.arguments(workload, labelled=True), "run", *flags, spec["service"], "sh", "-c", script],
         say=shlex.join(spec["command"]),
         code="MIGRATION_FAILED",

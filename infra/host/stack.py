@@ -6,7 +6,7 @@ they need.
 
 from __future__ import annotations
 
-__all__ = ["ComposeStack", "bring_up"]
+__all__ = ["ComposeStack", "bring_up", "write_override"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from pulumi import Input, Output, ResourceOptions
 
 
+def write_override(why: str, workload: Mapping[str, Any], stack: Mapping[str, Any]) -> acts.Act:
+    """Return the act that makes the override file that of this model: compose makes containers under both files.
+
+    One of an earlier model lacks the confinement of services that are new, and names services that are gone.
+    """
+    path = compose.override_path(workload["project"])
+    return acts.write(why, path, compose.override(stack["services"]), owner="root", mode="0644")
+
+
 def bring_up(
     spec: dict[str, Any],
     stack: dict[str, Any],
@@ -30,10 +39,12 @@ def bring_up(
     *,
     passwords: Mapping[str, str] | None = None,
     timeout_s: float,
+    overridden: bool = False,
 ) -> list[acts.Act]:
     """Return the acts that make, start and await the given services; none when all is as it should be.
 
     `passwords` tells which databases have the env file's: one that has not gets it before anything else starts.
+    `overridden` tells that the override file has been written just before.
     """
     workload = spec["workload"]
     found = compose.gaps(stack, services, spec.get("made"))
@@ -44,9 +55,8 @@ def bring_up(
     steps: list[acts.Act] = []
     recreate = [gap.service for gap in found if gap.recreate]
     if recreate:
-        path = compose.override_path(workload["project"])
-        steps += [
-            acts.write(why, path, compose.override(stack["services"]), owner="root", mode="0644"),
+        steps += [] if overridden else [write_override(why, workload, stack)]
+        steps.append(
             acts.run(
                 why,
                 compose.recreate_arguments(workload, recreate),
@@ -54,8 +64,8 @@ def bring_up(
                 code="COMPOSE_UP_FAILED",
                 timeout_s=180.0,
                 env=dict(workload["variables"]),
-            ),
-        ]
+            )
+        )
     steps += _in_step(why, workload, stack, stale, timeout_s=timeout_s)
     return [*steps, acts.start(why, project=workload["project"], services=services, timeout_s=timeout_s)]
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
-from hostfacts import IMAGES, MIGRATIONS, RUNNING, STACK, STACK_FACT
+from hostfacts import DATABASE, IMAGES, MIGRATIONS, RUNNING, SERVICE, STACK, STACK_FACT
 
+from infra.commands import compose
 from infra.errors import StepError
 from infra.host.images import ImagesProvider
 from infra.host.migrations import MigrationsProvider
 from infra.host.stack import ComposeStackProvider
+
+FILES = ["--file", "/home/deploy/app/compose.yml", "--file", "/var/lib/greenroom/erp.yml"]
 
 
 def test_compose_files_that_cannot_be_read_are_an_error_with_composes_words() -> None:
@@ -46,6 +50,25 @@ def test_migrations_bring_up_what_their_service_needs_and_not_the_service() -> N
     assert sorted(plan[2].wire["services"]) == ["db"]
     script = "alembic upgrade head && echo '-- where the schema stands --' && alembic current"
     assert plan[3].wire["argv"][-4:] == ["app", "sh", "-c", script]
+
+
+@pytest.mark.parametrize("containers", [STACK_FACT["containers"], {}], ids=["all is up", "nothing is up"])
+@pytest.mark.parametrize("depends", [SERVICE["depends"], {}], ids=["depends", "depends on nothing"])
+def test_migrations_run_under_the_override_file_of_the_release(
+    containers: dict[str, Any], depends: dict[str, str]
+) -> None:
+    services = {"app": {**SERVICE, "depends": depends}, "db": DATABASE}
+    plan = MigrationsProvider().plan(
+        MIGRATIONS, {"stack": {**STACK_FACT, "services": services, "containers": containers}}
+    )
+
+    (written,) = (act.wire for act in plan if act.wire["do"] == "write")
+    assert plan[0].wire == written
+    assert written["path"] == "/var/lib/greenroom/erp.yml"
+    assert base64.b64decode(written["content"]).decode() == compose.override(services)
+    assert [*plan[-1].wire["argv"]][6:12] == ["--env-file", "/home/deploy/app/.env", *FILES]
+    made = [name for act in plan[:-1] if act.wire["do"] == "run" for name in act.wire["argv"][-1:]]
+    assert made == (["db"] if depends and not containers else [])
 
 
 def test_migrations_that_leave_the_schema_short_of_the_head_are_a_failed_step() -> None:
