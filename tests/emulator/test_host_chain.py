@@ -255,6 +255,45 @@ def test_a_compose_file_that_opens_the_machine_is_refused_before_anything_is_bui
     del wish
 
 
+HIDDEN = """
+    configs: [program]
+    secrets: [passwords]
+    security_opt: [systempaths=unconfined]
+    cgroup: host
+    device_cgroup_rules: ["b *:* rwm"]
+    volumes_from: ["container:other:ro"]
+    volumes: ["cache_data:/data", "whole:/whole", "disk:/disk"]
+"""
+DECLARED = """
+  whole: {driver_opts: {type: none, o: rbind, device: /}}
+  disk: {driver_opts: {type: ext4, device: /dev/vda1}}
+configs: {program: {file: ./app.py}}
+secrets: {passwords: {file: /etc/shadow}}
+"""
+
+
+def test_the_machine_is_found_by_every_way_that_compose_has_to_it(lab: Lab, wish: Wish) -> None:
+    compose = (WORKLOAD / "docker-compose.yml").read_text()
+    opened = compose.replace('\n    volumes: ["cache_data:/data"]\n', HIDDEN, 1) + DECLARED.lstrip("\n")
+    with pytest.raises(StepError) as raised:
+        lab.run(Wish(lab.commit(**{"docker-compose_yml": opened})))
+
+    assert raised.value.code == "COMPOSE_UNCONFINED", raised.value.evidence
+    own = "expected directories of the workload alone [docker-5.6]"
+    assert [
+        line.removeprefix("docker-compose.yml: service cache: ") for line in raised.value.evidence.splitlines()
+    ] == [
+        "cgroup: host; expected control groups of its own [docker-5.25]",
+        "systempaths:unconfined; expected the kernel's files masked [greenroom-11]",
+        "device_cgroup_rules: b *:* rwm; expected no device of the machine [docker-5.18]",
+        f"the machine's /etc/shadow; {own}",
+        f"the machine's /; {own}",
+        f"a volume of the file system ext4 of /dev/vda1; {own}",
+        "the volumes of container other; expected volumes of the project [docker-5.6]",
+    ]
+    del wish
+
+
 def test_every_container_has_the_floor_under_it(lab: Lab, wish: Wish) -> None:
     del wish
     inspected = {
