@@ -167,6 +167,18 @@ def test_a_new_commit_changes_the_application_and_leaves_the_rest_running(lab: L
     del wish
 
 
+def test_a_release_without_a_service_is_migrated_before_the_service_goes(lab: Lab, wish: Wish) -> None:
+    compose = (WORKLOAD / "docker-compose.yml").read_text()
+    before, application = compose.split("  cache:\n")[0], "  app:\n" + compose.partition("  app:\n")[2]
+    alone = before + application.replace("    depends_on: {cache: {condition: service_healthy}}\n", "")
+    lab.shell("rm /var/lib/greenroom/hello.yml")  # as on a droplet where no container has been made yet
+
+    for text in (compose, alone):
+        lab.run(Wish(lab.commit(**{"docker-compose_yml": text})))
+        assert ("cache:" in text) is bool(lab.container("cache"))
+    del wish
+
+
 def test_a_changed_secret_restarts_only_what_reads_it(lab: Lab, wish: Wish) -> None:
     cache, app = lab.container("cache"), lab.container("app")
     wish.secrets["TOKEN"] = "another secret"
