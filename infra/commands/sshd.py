@@ -43,6 +43,10 @@ _OPTIONS = (
     Option("PasswordAuthentication", "no"),
     Option("KbdInteractiveAuthentication", "no"),
     Option("PermitEmptyPasswords", "no"),
+    # One file of keys for each account, which the baseline writes; no program and no authority opens one beside it.
+    Option("AuthorizedKeysFile", ".ssh/authorized_keys"),
+    Option("AuthorizedKeysCommand", "none"),
+    Option("TrustedUserCAKeys", "none"),
     Option("HostbasedAuthentication", "no"),
     Option("IgnoreRhosts", "yes"),
     Option("GSSAPIAuthentication", "no"),

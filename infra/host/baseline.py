@@ -11,6 +11,7 @@ from pulumi.dynamic import Resource
 
 from infra.commands import acts
 from infra.commands.compose import KEY_FILE, OVERRIDES
+from infra.host import logins
 from infra.host.findings import Finding, of_file
 from infra.host.resource import HostProvider
 
@@ -45,7 +46,7 @@ class BaselineProvider(HostProvider):
             "units": {"kind": "units", "names": list(_UNITS)},
             "user": {"kind": "user", "name": spec["user"]},
             "home": {"kind": "file", "path": f"/home/{spec['user']}"},
-            "keys": {"kind": "file", "path": _keys_path(spec), "content": True},
+            **logins.probes(spec),
             "state": {"kind": "file", "path": OVERRIDES},
             "key": {"kind": "file", "path": KEY_FILE},
         }
@@ -57,7 +58,7 @@ class BaselineProvider(HostProvider):
             *_packages(spec, facts),
             *_units(facts),
             *_account(spec, facts),
-            *_keys(spec, facts),
+            *logins.plan(spec, facts),
             *_state(facts),
         ]
 
@@ -70,7 +71,8 @@ class BaselineProvider(HostProvider):
             *(Finding(f"package {name} is missing", "installed", "absent") for name in missing),
             *_units_found(facts),
             *_account_found(spec, facts),
-            *_files_found(spec, facts),
+            *logins.findings(spec, facts),
+            *_state_found(facts),
         ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +86,10 @@ class BaselineProvider(HostProvider):
 
 
 class Baseline(Resource, module="greenroom", name="Baseline"):
-    """Packages installed, Docker and the proxy enabled, the workload's account made and open to the given keys."""
+    """Packages installed, Docker and the proxy enabled, the workload's account made and open to the given keys.
+
+    Root is open to the connection's own key alone.
+    """
 
     def __init__(
         self,
@@ -182,19 +187,6 @@ def _account(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     return steps
 
 
-def _keys(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
-    wanted = "".join(f"{key}\n" for key in spec["authorized_keys"])
-    found, user = facts["keys"], spec["user"]
-    if (found.get("content"), found["mode"], found["owner"]) == (wanted, "0600", user):
-        return []
-    why = f"the keys that open {user}'s account are others"
-    path = _keys_path(spec)
-    return [
-        acts.directory(why, path.rpartition("/")[0], owner=user, mode="0700"),
-        acts.write(why, path, wanted, owner=user, mode="0600"),
-    ]
-
-
 def _state(facts: dict[str, Any]) -> list[acts.Act]:
     steps: list[acts.Act] = []
     if (facts["state"]["mode"], facts["state"]["owner"]) != ("0755", "root"):
@@ -235,22 +227,11 @@ def _account_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]
     return differing
 
 
-def _files_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+def _state_found(facts: dict[str, Any]) -> list[Finding]:
     differing: list[Finding] = []
-    if steps := _keys(spec, facts):
-        keys = facts["keys"]
-        lines = str(keys.get("content", "")).splitlines()
-        extra = len([line for line in lines if line not in spec["authorized_keys"]])
-        there = f"{len(lines)} keys, {extra} of them unknown, {keys['mode'] or 'no file'} {keys['owner']}".rstrip()
-        wanted = f"{len(spec['authorized_keys'])} keys, 0600 {spec['user']}"
-        differing.append(of_file(steps[0].why, wanted, there, keys))
     for name, wanted in (("state", "0755 root"), ("key", "0600 root")):
         fact, path = facts[name], {"state": OVERRIDES, "key": KEY_FILE}[name]
         there = f"{fact['mode'] or 'missing'} {fact['owner']}".rstrip()
         if there != wanted:
             differing.append(of_file(f"{path} has another mode or owner", wanted, there, fact))
     return differing
-
-
-def _keys_path(spec: dict[str, Any]) -> str:
-    return f"/home/{spec['user']}/.ssh/authorized_keys"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Bootstrap", "KeyPair", "new_key_pair"]
+__all__ = ["Bootstrap", "KeyPair", "new_key_pair", "public_half"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,18 @@ def new_key_pair() -> tuple[str, str]:
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     return public, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+def public_half(private_key: str) -> str:
+    """Return the public key of a private one in OpenSSH's format, as one line without a comment."""
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (rarely needed)
+        Encoding,
+        PublicFormat,
+        load_ssh_private_key,
+    )
+
+    key = load_ssh_private_key(private_key.encode(), password=None)
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 class KeyPairProvider(ResourceProvider):

@@ -112,6 +112,20 @@ BY_HAND = (
         dated=True,
     ),
     ByHand(
+        "root: another key",
+        "baseline",
+        "echo 'ssh-ed25519 AAAA stranger' >> /root/.ssh/authorized_keys",
+        "keys that open root's account are others",
+        dated=True,
+    ),
+    ByHand(
+        "user: another file of keys",
+        "baseline",
+        "echo 'ssh-ed25519 AAAA stranger' > ~deploy/.ssh/authorized_keys2",
+        "authorized_keys2 can open deploy's account too",
+        dated=True,
+    ),
+    ByHand(
         "user: keys open to all",
         "baseline",
         "chmod 0644 ~deploy/.ssh/authorized_keys",

@@ -34,7 +34,8 @@ GROUPS = [
     [
         *("env: owner", "checkout: a file removed", "checkout: another commit", "container: made anew by hand"),
         *("schema: another revision", "user: home open to all", "unit: docker disabled", "unit: caddy stopped"),
-        *("mount: a directory removed", "host: the digests' key open to all"),
+        *("mount: a directory removed", "host: the digests' key open to all", "root: another key"),
+        "user: another file of keys",
     ],
 ]
 BY_NAME = {each.name: each for each in BY_HAND}

@@ -17,6 +17,8 @@ __all__ = [
     "HEALTH",
     "HOME",
     "IMAGES",
+    "LOGIN",
+    "LOGIN_KEYS",
     "MIGRATIONS",
     "PINNED",
     "PINNED_FACTS",
@@ -42,6 +44,7 @@ from infra.host.checkout import CheckoutProvider
 from infra.host.health import HealthGateProvider
 from infra.host.host_key import HostKeyProvider, PinnedHostProvider
 from infra.host.images import ImagesProvider
+from infra.host.keys import new_key_pair
 from infra.host.proxy import ProxyProvider
 from infra.host.stack import ComposeStackProvider
 from infra.host.volume import DataVolumeProvider
@@ -51,7 +54,9 @@ if TYPE_CHECKING:
     from infra.host.resource import HostProvider
 
 COMMIT = "a" * 40
-REACH = {"machine": "1", "host": "192.0.2.1", "port": 22.0, "user": "root", "private_key": "P", "host_key": "K"}
+LOGIN, _PRIVATE = new_key_pair()
+"""The public half of the key that the connection is made with."""
+REACH = {"machine": "1", "host": "192.0.2.1", "port": 22.0, "user": "root", "private_key": _PRIVATE, "host_key": "K"}
 WORKLOAD = {
     "directory": "/home/deploy/app",
     "compose_file": "compose.yml",
@@ -64,7 +69,18 @@ FILE = {"exists": True, "kind": "file", "mode": "0600", "owner": "deploy", "uid"
 ABSENT = {"exists": False, "kind": "", "mode": "", "owner": "", "uid": "", "group": "", "digest": ""}
 HOME = {**FILE, "kind": "directory", "mode": "0755"}
 
-BASELINE = {"connection": REACH, "user": "deploy", "authorized_keys": ["ssh-ed25519 A"], "packages": ["caddy", "git"]}
+LOGIN_KEYS = {
+    "/root/.ssh/authorized_keys": {**FILE, "owner": "root", "content": f"{LOGIN} operator\n"},
+    "/root/.ssh/authorized_keys2": ABSENT,
+    "/home/deploy/.ssh/authorized_keys": {**FILE, "content": f"{LOGIN} operator\n"},
+    "/home/deploy/.ssh/authorized_keys2": ABSENT,
+}
+BASELINE = {
+    "connection": REACH,
+    "user": "deploy",
+    "authorized_keys": [f"{LOGIN} operator"],
+    "packages": ["caddy", "git"],
+}
 ACTIVE = {"load": "loaded", "active": "active", "enabled": "enabled"}
 BASELINE_FACTS = {
     "boot": {"status": "done"},
@@ -79,7 +95,7 @@ BASELINE_FACTS = {
         "keys": [],
     },
     "home": {**HOME, "mode": "0750"},
-    "keys": {**FILE, "content": "ssh-ed25519 A\n"},
+    **LOGIN_KEYS,
     "state": {**HOME, "owner": "root"},
     "key": {**FILE, "owner": "root"},
 }

@@ -94,10 +94,19 @@ def test_a_difference_is_named(fact: str, value: dict[str, Any], why: str) -> No
     assert any(why in each for each in reasons(settled(), **{fact: value}))
 
 
-def test_an_option_that_another_file_overrules_is_a_difference() -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("PasswordAuthentication", "yes"),
+        ("AuthorizedKeysFile", "/etc/ssh/keys"),
+        ("AuthorizedKeysCommand", "/usr/local/bin/keys"),
+        ("TrustedUserCAKeys", "/etc/ssh/authority.pub"),
+    ],
+)
+def test_an_option_that_another_file_overrules_is_a_difference(option: str, value: str) -> None:
     facts = settled()
-    facts["sshd"] = {**facts["sshd"], "effective": {**facts["sshd"]["effective"], "passwordauthentication": "yes"}}
-    assert reasons(facts) == ["sshd has PasswordAuthentication yes"]
+    facts["sshd"] = {**facts["sshd"], "effective": {**facts["sshd"]["effective"], option.lower(): value}}
+    assert reasons(facts) == [f"sshd has {option} {value}"]
 
 
 def test_what_decides_who_gets_in_is_changed_last_and_under_guard() -> None:

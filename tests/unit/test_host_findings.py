@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Any
 
+import hostfacts
 import pytest
+from hostfacts import LOGIN, LOGIN_KEYS
 
 from infra.commands import compose
 from infra.host.baseline import BaselineProvider
@@ -62,7 +64,12 @@ RUNNING = {
     "since": AT,
 }
 SERVICES = compose.services_shown({"app": RUNNING})
-BASELINE = {"user": "deploy", "authorized_keys": ["ssh-ed25519 A"], "packages": ["git"]}
+BASELINE = {
+    "connection": hostfacts.REACH,
+    "user": "deploy",
+    "authorized_keys": [f"{LOGIN} operator"],
+    "packages": ["git"],
+}
 HOME = {**FILE, "kind": "directory", "mode": "0755"}
 HOST = {
     "boot": {"status": "done"},
@@ -70,7 +77,7 @@ HOST = {
     "units": {"docker.service": UNIT},
     "user": {"exists": True, "shell": "/bin/bash", "groups": ["docker"]},
     "home": {**HOME, "mode": "0750"},
-    "keys": {**FILE, "content": "ssh-ed25519 A\n"},
+    **LOGIN_KEYS,
     "state": {**HOME, "owner": "root"},
     "key": {**FILE, "owner": "root"},
 }
@@ -103,8 +110,22 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         "a key more",
         BaselineProvider(),
         BASELINE,
-        {**HOST, "keys": {**FILE, "content": "ssh-ed25519 A\nssh-ed25519 B\n"}},
+        {
+            **HOST,
+            "/home/deploy/.ssh/authorized_keys": {**FILE, "content": f"{LOGIN} operator\nssh-ed25519 B\n"},
+        },
         [("1 keys, 0600 deploy", "2 keys, 1 of them unknown, 0600 deploy", AT)],
+    ),
+    (
+        "a key more for root, and another file of keys",
+        BaselineProvider(),
+        BASELINE,
+        {
+            **HOST,
+            "/root/.ssh/authorized_keys": {**FILE, "owner": "root", "content": "ssh-ed25519 B\n"},
+            "/root/.ssh/authorized_keys2": FILE,
+        },
+        [("1 keys, 0600 root", "1 keys, 1 of them unknown, 0600 root", AT), ("missing", "present", AT)],
     ),
     (
         "an edited and an untracked file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from hostfacts import (
     HEALTH,
     HOME,
     IMAGES,
+    LOGIN,
     PINNED,
     PINNED_FACTS,
     PROXY,
@@ -74,7 +76,17 @@ DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, 
         "not in group docker",
     ),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"home": {**HOME, "mode": "0777"}}, "mode 0777"),
-    (BaselineProvider(), BASELINE, BASELINE_FACTS, {"keys": {**FILE, "content": "evil\n"}}, "keys that open"),
+    *(
+        (BaselineProvider(), BASELINE, BASELINE_FACTS, {path: {**FILE, "content": "evil\n"}}, f"that open {user}'s")
+        for user, path in (
+            ("deploy", "/home/deploy/.ssh/authorized_keys"),
+            ("root", "/root/.ssh/authorized_keys"),
+        )
+    ),
+    *(
+        (BaselineProvider(), BASELINE, BASELINE_FACTS, {path: FILE}, f"{path} can open")
+        for path in ("/home/deploy/.ssh/authorized_keys2", "/root/.ssh/authorized_keys2")
+    ),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"state": ABSENT}, "/var/lib/greenroom is not root's"),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"key": {**FILE, "mode": "0644"}}, "open to others"),
     (CheckoutProvider(), CHECKOUT, CHECKOUT_FACTS, {"tree": {**TREE, "commit": ""}}, "is no checkout"),
@@ -198,6 +210,20 @@ def test_what_looks_alike_is_an_edit(entry: str) -> None:
     facts = {**CHECKOUT_FACTS, "tree": {**TREE, "changed": [entry]}}
 
     assert CheckoutProvider().plan(CHECKOUT, facts)
+
+
+def test_root_keeps_the_key_of_this_connection_alone_whatever_else_the_program_names() -> None:
+    path = "/root/.ssh/authorized_keys"
+    for keys, kept in (
+        (BASELINE["authorized_keys"], f"{LOGIN} operator\n"),
+        (["ssh-ed25519 A other"], f"{LOGIN}\n"),
+        ([], f"{LOGIN}\n"),
+    ):
+        facts = {**BASELINE_FACTS, path: {**FILE, "owner": "root", "content": "ssh-ed25519 A\n"}}
+        acts = BaselineProvider().plan({**BASELINE, "authorized_keys": keys}, facts)
+        written = {act.wire["path"]: act.wire for act in acts if act.wire["do"] == "write"}
+        assert base64.b64decode(written[path]["content"]).decode() == kept
+        assert (written[path]["owner"], written[path]["mode"]) == ("root", "0600")
 
 
 def test_directories_under_a_mount_to_come_are_made_after_it_and_keep_what_is_there() -> None:
