@@ -150,6 +150,7 @@ def guard(
     change: str,
     files: Mapping[str, tuple[str, str] | None],
     *,
+    aside: Sequence[str] = (),
     checks: Sequence[tuple[str, Sequence[str]]],
     apply: Sequence[Sequence[str]],
     undo: Sequence[Sequence[str]],
@@ -157,13 +158,14 @@ def guard(
 ) -> Act:
     """Change files (path -> mode and text, or None to remove) that the host takes back unless it is confirmed.
 
-    `change` names it, in hexadecimal. `checks` are (error code, command) and run before `apply`.
+    `change` names it, in hexadecimal. Files `aside` get another name, `PATH.aside`. `checks` are (error code, command)
+    and run before `apply`.
     """
     wire = {
         "do": "guard",
         "say": "change sshd and the firewall, under guard",
         "id": change,
-        "files": [_file(path, wanted) for path, wanted in files.items()],
+        "files": [*_aside(aside), *(_file(path, wanted) for path, wanted in files.items())],
         "checks": [{"code": code, "argv": list(argv)} for code, argv in checks],
         "apply": [list(argv) for argv in apply],
         "undo": [list(argv) for argv in undo],
@@ -185,6 +187,10 @@ def sysctl(why: str, values: Mapping[str, str]) -> Act:
 def defs(why: str, path: str, values: Mapping[str, str]) -> Act:
     """Set keys in a file of `KEY value` lines."""
     return Act(why, {"do": "defs", "path": path, "values": dict(values), "say": f"set {', '.join(values)}"})
+
+
+def _aside(paths: Sequence[str]) -> list[dict[str, Any]]:
+    return [each for path in paths for each in ({"path": f"{path}.aside", "copy_of": path}, {"path": path})]
 
 
 def _file(path: str, wanted: tuple[str, str] | None) -> dict[str, Any]:

@@ -6,15 +6,30 @@ why. Algorithms and options that a host's sshd does not know are left out: an un
 
 from __future__ import annotations
 
-__all__ = ["EFFECTIVE", "PATH", "PRINTED", "controllers", "differing", "sshd_config"]
+__all__ = [
+    "EFFECTIVE",
+    "HOST_KEY_PATH",
+    "PATH",
+    "PRINTED",
+    "Different",
+    "Overruling",
+    "controllers",
+    "differing",
+    "overruling",
+    "sshd_config",
+    "wanted",
+]
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PATH = "/etc/ssh/sshd_config.d/01-greenroom.conf"
+HOST_KEY_PATH = "/etc/ssh/sshd_config.d/00-greenroom-host-key.conf"
+"""What the pinned host writes."""
 KEPT_CONTROLLERS = 8
 Version = tuple[int, int]
 
@@ -85,9 +100,46 @@ PRINTED = {"prohibit-password": "without-password"}
 """What `sshd -T` prints in place of a value."""
 _EXEMPT = "PerSourcePenaltyExemptList"
 _PENALTIES_SINCE = (9, 8)
-_FREE = ("KexAlgorithms", "PerSourcePenalties")  # printed in another form, or made of what the host knows
-EFFECTIVE = tuple(option.name.lower() for option in _OPTIONS if option.name not in _FREE)
+_KEX = "KexAlgorithms"
+_PENALTIES = "PerSourcePenalties"
+_SUMMED = ("allowgroups",)
+"""Options whose lines add up, wherever they stand."""
+_ALIASES = {
+    "challengeresponseauthentication": "kbdinteractiveauthentication",
+    "dsaauthentication": "pubkeyauthentication",
+    "keepalive": "tcpkeepalive",
+    "pubkeyacceptedkeytypes": "pubkeyacceptedalgorithms",
+    "skeyauthentication": "kbdinteractiveauthentication",
+}
+"""Former names, which sshd still takes."""
+EFFECTIVE = tuple(name.lower() for name in (_KEX, *(option.name for option in _OPTIONS)))
 """The names to ask `sshd -T` for."""
+
+
+class Different(NamedTuple):
+    """An option that is in effect otherwise."""
+
+    option: Option
+    found: str
+    """As `sshd -T` prints it; empty where it is unset."""
+
+
+class Overruling(NamedTuple):
+    """A file that sets options of ours otherwise, so that they come first, add up, or hold for some logins only."""
+
+    path: str
+    options: tuple[str, ...]
+    how: str
+
+    @property
+    def what(self) -> str:
+        """Say it in one line."""
+        return f"{self.path} sets {', '.join(self.options)} {self.how}"
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it can be set aside: it is a drop-in, and not Greenroom's own."""
+        return self.path.rpartition("/")[0] == PATH.rpartition("/")[0] and self.path != HOST_KEY_PATH
 
 
 def controllers(found: str, current: str, always: Sequence[str]) -> tuple[str, ...]:
@@ -103,30 +155,70 @@ def controllers(found: str, current: str, always: Sequence[str]) -> tuple[str, .
     return (*others[-KEPT_CONTROLLERS + 1 :], current) if _is_network(current) else tuple(others)
 
 
-def sshd_config(*, version: Version, kex: Sequence[str], exempt: Sequence[str]) -> str:
-    """Return the drop-in for an sshd of this version that knows these key exchanges."""
+def wanted(version: Version, kex: Sequence[str]) -> list[Option]:
+    """Return the options for an sshd of this version that knows these key exchanges."""
     exchanges = [name for name in _POST_QUANTUM if name in kex]
     if _POST_QUANTUM[0] not in kex:
         exchanges += _CURVE25519
-    lines = [f"{option.name} {option.value}" for option in _OPTIONS if option.since <= version]
+    return [Option(_KEX, ",".join(exchanges)), *(option for option in _OPTIONS if option.since <= version)]
+
+
+def sshd_config(*, version: Version, kex: Sequence[str], exempt: Sequence[str]) -> str:
+    """Return the drop-in for an sshd of this version that knows these key exchanges."""
+    lines = [f"{option.name} {option.value}" for option in wanted(version, kex)]
     if version >= _PENALTIES_SINCE and exempt:
         lines.append(f"{_EXEMPT} {','.join(exempt)}")
     head = "# Written by Greenroom. It comes early: the first value of an option counts."
-    return "\n".join([head, f"KexAlgorithms {','.join(exchanges)}", *lines]) + "\n"
+    return "\n".join([head, *lines]) + "\n"
 
 
-def differing(effective: Mapping[str, str], version: Version) -> list[str]:
-    """Name the options that are in effect otherwise, through whatever file or `Match`."""
+def differing(effective: Mapping[str, str], version: Version, kex: Sequence[str]) -> list[Different]:
+    """Return the options that are in effect otherwise, through whatever file or `Match`."""
     return [
-        f"sshd has {option.name} {effective.get(option.name.lower(), '') or 'unset'}"
-        for option in _OPTIONS
-        if option.since <= version and option.name not in _FREE and not _is_met(option, effective)
+        Different(option, effective.get(option.name.lower(), ""))
+        for option in wanted(version, kex)
+        if not _is_met(option, effective.get(option.name.lower(), ""))
     ]
 
 
-def _is_met(option: Option, effective: Mapping[str, Any]) -> bool:
-    found = str(effective.get(option.name.lower(), ""))
+def overruling(fact: Mapping[str, Any]) -> list[Overruling]:
+    """Return the files that say otherwise than ours, of sshd's fact; what is of no effect counts only under `Match`."""
+    version: Version = (fact["version"][0], fact["version"][1])
+    options = {option.name.lower(): option for option in wanted(version, fact["kex"])}
+    others = {each.option.name.lower() for each in differing(fact["effective"], version, fact["kex"])}
+    found: dict[tuple[str, str], list[str]] = {}
+    for setting in fact["settings"]:
+        option = str(setting["option"])
+        name = _ALIASES.get(option, option)
+        if how := _how(name, setting, options.get(name), others):
+            found.setdefault((setting["path"], how), []).append(_shown(name, options))
+    return [Overruling(path, tuple(dict.fromkeys(names)), how) for (path, how), names in found.items()]
+
+
+def _how(name: str, setting: Mapping[str, str], option: Option | None, others: set[str]) -> str:
+    """Say in which way a setting overrules ours; empty where it does not."""
+    is_exemption = name == _EXEMPT.lower()
+    if setting["place"] == "match":
+        return "under Match" if option and not _is_met(option, setting["value"]) else ""
+    if setting["place"] == "before":
+        return "first" if name in others or is_exemption else ""
+    return "once more" if name in _SUMMED and name in others else ""
+
+
+def _shown(name: str, options: Mapping[str, Option]) -> str:
+    return options[name].name if name in options else _EXEMPT
+
+
+def _is_met(option: Option, found: str) -> bool:
+    if option.name == _PENALTIES:
+        return _durations(option.value).items() <= _durations(found).items()
     return found in (option.value, PRINTED.get(option.value))
+
+
+def _durations(penalties: str) -> dict[str, float]:
+    """Return what is a number of seconds among penalties; `sshd -T` prints more than was set, and as decimals."""
+    pairs = (word.partition(":") for word in penalties.split())
+    return {name: float(value) for name, _, value in pairs if re.fullmatch(r"[0-9.]+", value)}
 
 
 def _is_network(text: str) -> bool:

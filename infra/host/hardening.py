@@ -55,7 +55,7 @@ class HardeningProvider(HostProvider):
             _DAEMON: {"kind": "file", "path": _DAEMON, "content": True},
             hardening.PAM: {"kind": "file", "path": hardening.PAM, "content": True},
             "daemon": {"kind": "daemon"},
-            "sshd": {"kind": "sshd", "user": "root", "names": list(sshd.EFFECTIVE)},
+            "sshd": {"kind": "sshd", "user": "root", "names": list(sshd.EFFECTIVE), "ours": sshd.PATH},
             "firewall": {"kind": "firewall", "path": _RULES, "table": hardening.TABLE},
             "kernel": {"kind": "kernel", "names": list(kernel.PARAMETERS)},
             "ages": {"kind": "ages"},
@@ -281,6 +281,7 @@ def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
             "; ".join(reasons),
             randomness.token_hex(4),
             files,
+            aside=[each.path for each in sshd.overruling(facts["sshd"]) if each.is_aside],
             checks=[("SSHD_REFUSED", ["sshd", "-t"]), ("FIREWALL_REFUSED", ["nft", "-c", "-f", _RULES])],
             apply=[
                 ["systemctl", "daemon-reload"],
@@ -307,11 +308,13 @@ def _drop_in(spec: dict[str, Any], facts: dict[str, Any], controller: str) -> st
 
 def _sshd_reasons(spec: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     # Another controller than the last one is no difference; it is exempt from its first change on.
-    file = hardening.File(sshd.PATH, "", "0600")
-    if not facts[sshd.PATH]["exists"]:
-        return [f"{sshd.PATH} is missing"]
-    why = _difference(file, _drop_in(spec, facts, ""), facts)
-    return [why] if why else sshd.differing(facts["sshd"]["effective"], _version(facts))
+    why = _difference(hardening.File(sshd.PATH, "", "0600"), _drop_in(spec, facts, ""), facts)
+    different = [] if why else sshd.differing(facts["sshd"]["effective"], _version(facts), facts["sshd"]["kex"])
+    return [
+        *([why] if why else []),
+        *(f"sshd has {each.option.name} {each.found or 'unset'}" for each in different),
+        *(each.what for each in sshd.overruling(facts["sshd"])),
+    ]
 
 
 def _firewall_reasons(facts: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 
-from infra.commands import acts
+from infra.commands import acts, sshd
 from infra.errors import AuthenticationError
 from infra.host.findings import Finding, of_file
 from infra.host.resource import PATIENCE_S, HostProvider, endpoint_of, hidden
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from infra.transport.worker import Worker
 
 _KEY = "/etc/ssh/greenroom_host_ed25519_key"
-_CONFIG = "/etc/ssh/sshd_config.d/00-greenroom-host-key.conf"
+_CONFIG = sshd.HOST_KEY_PATH
 _SERVED = f"# Written by Greenroom: the only host key that is offered.\nHostKey {_KEY}\nHostKeyAlgorithms ssh-ed25519\n"
 _FIRST = "/etc/ssh/ssh_host_ed25519_key"
 

@@ -37,6 +37,14 @@ DRIFTS = [
     ("rm /etc/ssh/sshd_config.d/01-greenroom.conf", "01-greenroom.conf is missing"),
     ("echo PasswordAuthentication yes >/etc/ssh/sshd_config.d/00-a.conf", "sshd has PasswordAuthentication yes"),
     ("printf 'Match User root\\n MaxAuthTries 9\\n' >/etc/ssh/sshd_config.d/00-a.conf", "sshd has MaxAuthTries 9"),
+    (
+        "printf 'Match User deploy\\nBanner none\\n' >/etc/ssh/sshd_config.d/99-a.conf",
+        "99-a.conf sets Banner under Match",
+    ),
+    ("echo KexAlgorithms ecdh-sha2-nistp256 >/etc/ssh/sshd_config.d/00-a.conf", "00-a.conf sets KexAlgorithms first"),
+    ("echo PerSourcePenalties no >/etc/ssh/sshd_config.d/00-a.conf", "sshd has PerSourcePenalties no"),
+    ("echo AllowGroups users >/etc/ssh/sshd_config.d/99-a.conf", "99-a.conf sets AllowGroups once more"),
+    ("echo TrustedUserCAKeys /etc/ssh/ca.pub >/etc/ssh/sshd_config.d/00-a.conf", "sshd has TrustedUserCAKeys"),
     ("nft flush ruleset", "the firewall is not loaded"),
     ("nft flush ruleset", "Docker's packet filter chains are gone"),
     ("nft add rule inet greenroom input tcp dport 8099 accept", "the firewall differs: + tcp dport 8099 accept"),
@@ -63,7 +71,7 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HardenedLab]:
 @pytest.fixture
 def lab(booted: HardenedLab) -> Iterator[HardenedLab]:
     yield booted
-    booted.shell("rm -f /etc/ssh/sshd_config.d/00-a*; docker ps -aq | xargs -r docker rm -f")
+    booted.shell("rm -f /etc/ssh/sshd_config.d/??-a*; docker ps -aq | xargs -r docker rm -f")
     if booted.drift():
         booted.mend()
 
@@ -136,9 +144,9 @@ def test_changes_made_by_hand_are_named_and_mended(lab: HardenedLab) -> None:
         lab.shell(script)
         found = lab.drift()
         assert any(why in each for each in found), (script, found)
-        lab.shell("rm -f /etc/ssh/sshd_config.d/00-a.conf")
         lab.mend()
-    assert lab.drift() == []
+        assert lab.drift() == [], script
+    assert lab.shell("cat /etc/ssh/sshd_config.d/00-a.conf.aside") == "TrustedUserCAKeys /etc/ssh/ca.pub\n"
 
 
 @pytest.mark.parametrize("name", QUICK)

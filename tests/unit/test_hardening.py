@@ -5,17 +5,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.commands import hardening, kernel, sshd
 from infra.host.hardening import HardeningProvider
 from infra.settings import fields
+from infra.transport.remote import hardening as remote
+from infra.transport.remote.report import Redactor, Reporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REACH = {"machine": "1", "host": "192.0.2.1", "port": 22.0, "user": "root", "private_key": "P", "host_key": "K"}
 SPEC = {"connection": REACH, "confirm_within_s": 60.0, "exempt": [], "recipe": "r"}
 KEX = ["curve25519-sha256", "sntrup761x25519-sha512@openssh.com", "mlkem768x25519-sha256", "ecdh-sha2-nistp256"]
+PENALTIES = (
+    "crash:90.000000 authfail:5.000000 noauth:1.000000 grace-exceeded:20.000000 refuseconnection:10.000000"
+    " max:600.000000 min:15.000000 max-sources4:65536 max-sources6:65536 overflow:permissive overflow6:permissive"
+)
+EARLY = "/etc/ssh/sshd_config.d/00-a.conf"
 ACTIVE = {"load": "loaded", "active": "active", "enabled": "enabled"}
 provider = HardeningProvider()
 
@@ -28,7 +38,7 @@ def on_disk(text: str, mode: str) -> dict[str, Any]:
 def settled() -> dict[str, Any]:
     """Return the facts of a host on which nothing is left to do."""
     config = sshd.sshd_config(version=(10, 0), kex=KEX, exempt=["198.51.100.7"])
-    effective = dict(line.split(" ", 1) for line in config.splitlines()[2:])
+    effective = dict(line.split(" ", 1) for line in config.splitlines()[1:])
     effective = {name.lower(): sshd.PRINTED.get(value, value) for name, value in effective.items()}
     files = {file.path: on_disk(hardening.text(file.template), file.mode) for file in hardening.FILES}
     files |= {file.path: on_disk(hardening.text(file.template), file.mode) for file in hardening.FIREWALL}
@@ -40,7 +50,13 @@ def settled() -> dict[str, Any]:
         "/etc/docker/daemon.json": on_disk(hardening.daemon_json(""), "0644"),
         hardening.PAM: on_disk("pam_unix.so try_first_pass\n", "0644"),
         "daemon": {"live_restore": True, "chains": True},
-        "sshd": {"version": [10, 0], "kex": KEX, "controller": "203.0.113.9", "effective": effective},
+        "sshd": {
+            "version": [10, 0],
+            "kex": KEX,
+            "controller": "203.0.113.9",
+            "effective": {**effective, "persourcepenalties": PENALTIES},
+            "settings": [],
+        },
         "firewall": {"loaded": True, "differs": []},
         "kernel": {"container": False, "values": dict(kernel.PARAMETERS)},
         "ages": {"expiring": []},
@@ -101,12 +117,108 @@ def test_a_difference_is_named(fact: str, value: dict[str, Any], why: str) -> No
         ("AuthorizedKeysFile", "/etc/ssh/keys"),
         ("AuthorizedKeysCommand", "/usr/local/bin/keys"),
         ("TrustedUserCAKeys", "/etc/ssh/authority.pub"),
+        ("KexAlgorithms", "diffie-hellman-group1-sha1"),
+        ("PerSourcePenalties", PENALTIES.replace("authfail:5", "authfail:0")),
+        ("PerSourcePenalties", "no"),
     ],
 )
 def test_an_option_that_another_file_overrules_is_a_difference(option: str, value: str) -> None:
     facts = settled()
     facts["sshd"] = {**facts["sshd"], "effective": {**facts["sshd"]["effective"], option.lower(): value}}
     assert reasons(facts) == [f"sshd has {option} {value}"]
+
+
+def set_on(facts: dict[str, Any], place: str, option: str, value: str, path: str = EARLY, **effective: str) -> None:
+    """Have a file of sshd's set an option, and what of it is in effect for the controller."""
+    setting = {"path": path, "option": option.lower(), "value": value, "place": place}
+    seen = {**facts["sshd"]["effective"], **effective}
+    facts["sshd"] = {**facts["sshd"], "effective": seen, "settings": [*facts["sshd"]["settings"], setting]}
+
+
+@pytest.mark.parametrize(
+    ("place", "option", "value", "effective", "why"),
+    [
+        ("before", "PasswordAuthentication", "yes", {"passwordauthentication": "yes"}, "PasswordAuthentication first"),
+        ("before", "KeepAlive", "yes", {"tcpkeepalive": "yes"}, "TCPKeepAlive first"),
+        ("before", "PerSourcePenaltyExemptList", "0.0.0.0/0", {}, "PerSourcePenaltyExemptList first"),
+        ("after", "AllowGroups", "users", {"allowgroups": "root sudo docker users"}, "AllowGroups once more"),
+        ("match", "AuthorizedKeysFile", "/srv/keys", {}, "AuthorizedKeysFile under Match"),
+    ],
+)
+def test_a_file_that_overrules_ours_is_named_and_set_aside_under_guard(
+    place: str, option: str, value: str, effective: dict[str, str], why: str
+) -> None:
+    facts = settled()
+    set_on(facts, place, option, value, **effective)
+
+    (act,) = provider.plan(SPEC, facts)
+
+    assert f"{EARLY} sets {why}" in act.why
+    assert act.wire["do"] == "guard"
+    assert act.wire["files"][:2] == [{"path": f"{EARLY}.aside", "copy_of": EARLY}, {"path": EARLY}]
+
+
+@pytest.mark.parametrize(
+    ("place", "option", "value"),
+    [
+        ("before", "PasswordAuthentication", "no"),
+        ("after", "PasswordAuthentication", "yes"),
+        ("match", "PasswordAuthentication", "no"),
+        ("match", "ForceCommand", "internal-sftp"),
+    ],
+)
+def test_a_file_that_changes_nothing_of_ours_is_left_alone(place: str, option: str, value: str) -> None:
+    facts = settled()
+    set_on(facts, place, option, value)
+    assert reasons(facts) == []
+
+
+@pytest.mark.parametrize("path", ["/etc/ssh/sshd_config", sshd.HOST_KEY_PATH])
+def test_a_file_that_has_to_stay_is_named_only(path: str) -> None:
+    facts = settled()
+    set_on(facts, "match", "X11Forwarding", "yes", path)
+
+    (act,) = provider.plan(SPEC, facts)
+
+    assert act.why == f"{path} sets X11Forwarding under Match"
+    assert {each["path"] for each in act.wire["files"]} == {sshd.PATH, *(file.path for file in hardening.FIREWALL)}
+
+
+def test_sshds_files_are_read_in_its_own_order(tmp_path: Path) -> None:
+    folder = tmp_path / "sshd_config.d"
+    folder.mkdir()
+    main, ours = tmp_path / "sshd_config", folder / "01-greenroom.conf"
+    main.write_text(f"Port 22\nInclude {folder}/*.conf\n#UsePAM no\nUsePAM=yes\nMatch User x\n  MaxSessions 9\n")
+    (tmp_path / "more").write_text("LogLevel QUIET\n")
+    (folder / "00-a.conf").write_text(f'"MaxAuthTries" 9\nInclude {tmp_path}/more\nMatch Group y\nBanner none\n')
+    (folder / "02-b.conf").write_text("MaxSessions 8\n")
+    expected = [
+        (main, "port", "22", "before"),
+        (folder / "00-a.conf", "maxauthtries", "9", "before"),
+        (folder / "00-a.conf", "loglevel", "QUIET", "before"),
+        (folder / "00-a.conf", "match", "Group y", "match"),
+        (folder / "00-a.conf", "banner", "none", "match"),
+        (folder / "02-b.conf", "maxsessions", "8", "after"),
+        (main, "usepam", "yes", "after"),
+        (main, "match", "User x", "match"),
+        (main, "maxsessions", "9", "match"),
+    ]
+    for text in (None, "UsePAM no\n"):  # before ours is there, and after
+        if text:
+            ours.write_text(text)
+        found = remote.settings(str(main), str(ours))
+        assert [tuple(each.values()) for each in found] == [(str(path), *rest) for path, *rest in expected]
+
+
+def test_a_file_is_copied_as_it_is_before_it_goes(tmp_path: Path) -> None:
+    path, aside = tmp_path / "00-a.conf", tmp_path / "00-a.conf.aside"
+    path.write_bytes(b"Banner \xff\n")
+    files = hardening.guard("w", "ab", {}, aside=[str(path)], checks=[], apply=[], undo=[], within_s=9).wire["files"]
+
+    remote.files_act({"files": files}, Reporter(lambda _: None, Redactor([])))
+
+    assert not path.exists()
+    assert aside.read_bytes() == b"Banner \xff\n"
 
 
 def test_what_decides_who_gets_in_is_changed_last_and_under_guard() -> None:

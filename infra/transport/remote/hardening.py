@@ -16,8 +16,11 @@ __all__ = [
 
 import base64
 import difflib
+import fnmatch
+import glob
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
@@ -26,9 +29,15 @@ from infra.transport.remote.processes import run
 from infra.transport.remote.report import ActFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.transport.remote.report import Reporter
 
 _CONTAINER = "/run/systemd/container"
+_SSHD_CONFIG = "/etc/ssh/sshd_config"
+_SETTING = re.compile(r'\s*"?([A-Za-z]\w*)"?[\s=]\s*(.*?)\s*$')
+_DEEPEST = 16
+"""How deep sshd follows `Include`."""
 _NEVER = 99_999
 """Days; what shadow(5) takes for no expiry."""
 
@@ -37,7 +46,8 @@ def sshd_fact(probe: dict[str, Any]) -> dict[str, Any]:
     """Return sshd's version, the key exchanges it knows, where this connection comes from, and what is in effect.
 
     In effect is what `sshd -T` says of a login by `user` from the controller's address: the first value wins across
-    all files, and `Match` blocks count.
+    all files, and `Match` blocks count. What other logins are told stands in `settings`: every option of every file but
+    `ours`, with its value, and whether it stands before or after what `ours` says, or for some logins only ("match").
     """
     client, _, server = os.environ.get("SSH_CONNECTION", "127.0.0.1 0 127.0.0.1 22").partition(" ")
     address, port = server.split(" ")[1:]
@@ -52,7 +62,54 @@ def sshd_fact(probe: dict[str, Any]) -> dict[str, Any]:
         "kex": run(["ssh", "-Q", "kex"]).stdout.split(),
         "controller": client,
         "effective": {name: effective.get(name, "") for name in probe["names"]},
+        "settings": settings(_SSHD_CONFIG, probe["ours"]),
     }
+
+
+def settings(config: str, ours: str) -> list[dict[str, str]]:
+    """Return the settings of sshd's files but `ours`, in sshd's order: path, option, value, place."""
+    found: list[dict[str, str]] = []
+    place = "before"
+    for path, option, value, is_conditional in _settings(config, ours, "", is_conditional=False, depth=0):
+        if path == ours:
+            place = "after"
+        else:
+            where = "match" if is_conditional else place
+            found.append({"path": path, "option": option, "value": value, "place": where})
+    return found
+
+
+def _settings(
+    path: str, ours: str, owner: str, *, is_conditional: bool, depth: int
+) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield file, option, value and whether it is under `Match`; what a drop-in includes counts as its own.
+
+    `ours` is yielded where it stands or would stand, without its options.
+    """
+    if path == ours:
+        yield path, "", "", is_conditional
+        return
+    for line in _lines(path):
+        setting = _SETTING.match(line)
+        if not setting:
+            continue
+        option, value = setting[1].lower(), setting[2]
+        is_conditional = is_conditional or option == "match"
+        if option != "include":
+            yield owner or path, option, value, is_conditional
+        elif depth < _DEEPEST:
+            for each in _included(value, ours):
+                below = owner or (each if depth == 0 else path)
+                yield from _settings(each, ours, below, is_conditional=is_conditional, depth=depth + 1)
+
+
+def _included(value: str, ours: str) -> list[str]:
+    found: list[str] = []
+    for pattern in value.replace('"', "").split():
+        whole = os.path.join(os.path.dirname(_SSHD_CONFIG), pattern)  # noqa: PTH118, PTH120
+        own = [ours] if fnmatch.fnmatch(ours, whole) else []
+        found += sorted({*glob.glob(whole), *own})  # noqa: PTH207
+    return found
 
 
 def firewall_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -141,9 +198,14 @@ def defs_act(act: dict[str, Any], report: Reporter) -> None:
 
 
 def files_act(act: dict[str, Any], report: Reporter) -> None:
-    """Write `files` ({path, content, owner, mode}), with the directory each stands in; without content: gone."""
+    """Write `files` ({path, content, owner, mode}), with the directory each stands in; without content: gone.
+
+    With `copy_of` in place of content the file becomes a copy of another.
+    """
     for each in act["files"]:
-        if "content" in each:
+        if "copy_of" in each:
+            shutil.copy2(each["copy_of"], each["path"], follow_symlinks=False)
+        elif "content" in each:
             os.makedirs(os.path.dirname(each["path"]), exist_ok=True)  # noqa: PTH103, PTH120
             write_act(each, report)
         elif os.path.lexists(each["path"]):
