@@ -16,6 +16,7 @@ from pulumi.dynamic import Resource
 
 from infra.commands import acts, hardening, kernel, sshd
 from infra.host.confirmation import confirm
+from infra.host.host_key import expect_key
 from infra.host.resource import HostProvider, endpoint_of
 
 if TYPE_CHECKING:
@@ -276,9 +277,11 @@ def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     files = {sshd.PATH: ("0600", _drop_in(spec, facts, facts["sshd"]["controller"]))}
     files |= {file.path: (file.mode, hardening.text(file.template)) for file in hardening.FIREWALL}
     was_enabled = facts["units"][_NFTABLES]["enabled"] == "enabled"
+    why = "; ".join(reasons)
     return [
+        expect_key(why, spec["connection"]["host_key"]),  # undoing a change reloads sshd as well
         hardening.guard(
-            "; ".join(reasons),
+            why,
             randomness.token_hex(4),
             files,
             aside=[each.path for each in sshd.overruling(facts["sshd"]) if each.is_aside],
@@ -296,7 +299,7 @@ def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
                 _UNDO_SSHD,
             ],
             within_s=int(spec["confirm_within_s"]),
-        )
+        ),
     ]
 
 

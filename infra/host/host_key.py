@@ -8,7 +8,7 @@ presents any third key is refused.
 
 from __future__ import annotations
 
-__all__ = ["HostKey", "PinnedHost"]
+__all__ = ["HostKey", "PinnedHost", "expect_key"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,29 @@ if TYPE_CHECKING:
 
     from infra.transport.worker import Worker
 
-_KEY = "/etc/ssh/greenroom_host_ed25519_key"
+_NAME = "greenroom_host_ed25519_key"
+_KEY = f"/etc/ssh/{_NAME}"
 _CONFIG = sshd.HOST_KEY_PATH
 _SERVED = f"# Written by Greenroom: the only host key that is offered.\nHostKey {_KEY}\nHostKeyAlgorithms ssh-ed25519\n"
 _FIRST = "/etc/ssh/ssh_host_ed25519_key"
+_REPLACED = f"{_KEY} holds another key than the recorded one"
+_HOLDS = """
+for file in ${2:-$(sshd -T | sed -n 's/^hostkey //p')}; do
+  ssh-keygen -y -P '' -f "$file" | grep -qF "$1" && exit 0
+done
+echo "sshd still presents the recorded host key, but no file has it: once sshd restarts, the controller can't get in."
+echo "Put the key's file back before that, from a backup; without one, save the data and make the droplet anew."
+exit 1
+"""
+
+
+def expect_key(why: str, public_key: str, path: str = "") -> acts.Act:
+    """Refuse to go on where sshd would present another host key after a reload: HOST_KEY_REPLACED.
+
+    The key has to be in the file at `path`, or in one of those that sshd is told to serve.
+    """
+    argv = ["sh", "-c", _HOLDS, "holds", " ".join(public_key.split()[:2]), *([path] if path else [])]
+    return acts.run(why, argv, code="HOST_KEY_REPLACED", hint=f"ls -l --time-style=full-iso {_KEY} {_KEY}.pub")
 
 
 class HostKeyProvider(HostProvider):
@@ -95,6 +114,7 @@ class PinnedHostProvider(HostProvider):
         del spec
         return {
             "keys": {"kind": "host_keys"},
+            "key": {"kind": "file", "path": _KEY},
             "config": {"kind": "file", "path": _CONFIG, "content": True},
             "first": {"kind": "file", "path": _FIRST},
         }
@@ -102,9 +122,12 @@ class PinnedHostProvider(HostProvider):
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Switch sshd over, checked before it is reloaded, and remove the key that has served its turn."""
         steps: list[acts.Act] = []
+        if _is_replaced(spec, facts):
+            steps.append(expect_key(_REPLACED, spec["public_key"], _KEY))
         if facts["config"].get("content") != _SERVED:
             why = "sshd does not serve the droplet's own key alone"
             steps += [
+                expect_key(why, spec["public_key"], _KEY),
                 acts.write(why, _CONFIG, _SERVED, owner="root", mode="0644"),
                 acts.run(why, ["sshd", "-t"], code="SSHD_CONFIG_REFUSED"),
                 acts.run(why, ["systemctl", "reload", "ssh"], say="sshd reads its keys again"),
@@ -116,9 +139,11 @@ class PinnedHostProvider(HostProvider):
         return steps
 
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
-        """Tell which of the two files differs."""
-        del spec
+        """Tell which of the files differs."""
         differing: list[Finding] = []
+        if _is_replaced(spec, facts):
+            there = facts["keys"].get(_NAME) or "no key that sshd can read"
+            differing.append(of_file(_REPLACED, spec["public_key"], there, facts["key"]))
         if facts["config"].get("content") != _SERVED:
             there = "edited" if facts["config"]["exists"] else "missing"
             differing.append(of_file(f"{_CONFIG} was {there}", "as written", there, facts["config"]))
@@ -186,7 +211,11 @@ class PinnedHost(Resource, module="greenroom", name="PinnedHost"):
 
 
 def _own(facts: dict[str, Any]) -> str:
-    return str(facts["keys"].get(f"{_KEY.rpartition('/')[2]}.pub", ""))
+    return str(facts["keys"].get(f"{_NAME}.pub", ""))
+
+
+def _is_replaced(spec: dict[str, Any], facts: dict[str, Any]) -> bool:
+    return str(facts["keys"].get(_NAME, "")).split() != spec["public_key"].split()[:2]
 
 
 def _await_key(spec: dict[str, Any]) -> list[str]:

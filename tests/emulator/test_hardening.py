@@ -16,6 +16,7 @@ import pytest
 from hardeninglab import MISTAKES, HardenedLab, answers, hardened_lab, listens, open_ports, provider
 
 from infra.errors import AuthenticationError, StepError
+from infra.host.host_key import PinnedHostProvider
 from infra.host.keys import new_key_pair
 from infra.host.resource import endpoint_of
 from infra.transport.link import Link
@@ -173,6 +174,22 @@ def test_a_change_whose_controller_died_is_taken_back_at_the_next_boot(lab: Hard
     assert lab.files() == before
     assert lab.drift() == []
     assert "boot" in lab.shell("cat /var/lib/greenroom/access/undone-*/log")
+
+
+def test_a_replaced_host_key_is_named_and_never_read_by_sshd(lab: HardenedLab) -> None:
+    key = "/etc/ssh/greenroom_host_ed25519_key"
+    lab.shell(f"cp -a {key} /root/kept; ssh-keygen -q -t ed25519 -N '' -f /root/new; cat /root/new >{key}")
+    lab.shell("rm /etc/ssh/sshd_config.d/01-greenroom.conf")
+    try:
+        pinned = PinnedHostProvider().read("pinned host", lab.lab.state["pinned host"]).outs or {}
+        assert pinned["drift"] == [f"{key} holds another key than the recorded one"]
+        for converge in (lab.mend, lambda: PinnedHostProvider().update("", pinned, pinned)):
+            with pytest.raises(StepError) as raised:
+                converge()
+            assert raised.value.code == "HOST_KEY_REPLACED"
+        lab.connect()
+    finally:
+        lab.shell(f"cat /root/kept >{key}; rm /root/kept /root/new*")
 
 
 def test_after_a_reboot_the_firewall_stands_before_docker_and_nothing_has_drifted(lab: HardenedLab) -> None:

@@ -131,7 +131,8 @@ SERVED = (
 )
 PINNED = {"connection": REACH, "public_key": "ssh-ed25519 B"}
 PINNED_FACTS = {
-    "keys": {"greenroom_host_ed25519_key.pub": "ssh-ed25519 B"},
+    "keys": {"greenroom_host_ed25519_key.pub": "ssh-ed25519 B", "greenroom_host_ed25519_key": "ssh-ed25519 B"},
+    "key": {**FILE, "owner": "root"},
     "config": {**FILE, "content": SERVED},
     "first": ABSENT,
 }

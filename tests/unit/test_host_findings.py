@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import hostfacts
 import pytest
-from hostfacts import LOGIN, LOGIN_KEYS
+from hostfacts import LOGIN, LOGIN_KEYS, PINNED_FACTS
 
 from infra.commands import compose
 from infra.host.baseline import BaselineProvider
 from infra.host.checkout import CheckoutProvider
 from infra.host.env_file import EnvFileProvider
+from infra.host.host_key import PinnedHostProvider
 from infra.host.images import ImagesProvider
 from infra.host.migrations import MigrationsProvider
 from infra.host.proxy import ProxyProvider
@@ -203,6 +204,13 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         {"service": "app", "revision": "2"},
         {"current": {"exit_status": 1, "stdout": "", "stderr": "Traceback:\n  refused"}},
         [("2", "exit status 1: Traceback: refused", None)],
+    ),
+    (
+        "a host key",
+        PinnedHostProvider(),
+        {"public_key": "ssh-ed25519 B"},
+        {**PINNED_FACTS, "keys": {"greenroom_host_ed25519_key": "ssh-ed25519 C"}, "key": FILE},
+        [("ssh-ed25519 B", "ssh-ed25519 C", AT)],
     ),
     ("a proxy's file", ProxyProvider(), PROXY, {**PROXIED, "file": {**FILE, "digest": "x"}}, [("d", "x", AT)]),
     (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,13 +37,16 @@ from hostfacts import (
 from infra.host.baseline import BaselineProvider
 from infra.host.checkout import CheckoutProvider
 from infra.host.health import HealthGateProvider
-from infra.host.host_key import HostKeyProvider, PinnedHostProvider
+from infra.host.host_key import HostKeyProvider, PinnedHostProvider, expect_key
 from infra.host.images import ImagesProvider
+from infra.host.keys import new_key_pair
 from infra.host.proxy import ProxyProvider
 from infra.host.stack import ComposeStackProvider
 from infra.host.volume import DataVolumeProvider
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infra.host.resource import HostProvider
 
 DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
@@ -134,6 +139,7 @@ DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, 
     ),
     (PinnedHostProvider(), PINNED, PINNED_FACTS, {"config": ABSENT}, "does not serve"),
     (PinnedHostProvider(), PINNED, PINNED_FACTS, {"first": FILE}, "one-time host key is still there"),
+    (PinnedHostProvider(), PINNED, PINNED_FACTS, {"keys": {}}, "holds another key than the recorded one"),
     (HostKeyProvider(), {"connection": REACH}, PINNED_FACTS, {"keys": {}}, "no host key of its own"),
     (
         HealthGateProvider(),
@@ -224,6 +230,34 @@ def test_root_keeps_the_key_of_this_connection_alone_whatever_else_the_program_n
         written = {act.wire["path"]: act.wire for act in acts if act.wire["do"] == "write"}
         assert base64.b64decode(written[path]["content"]).decode() == kept
         assert (written[path]["owner"], written[path]["mode"]) == ("root", "0600")
+
+
+@pytest.mark.parametrize("path", ["", "FILE"])
+@pytest.mark.parametrize("held", ["recorded", "another", "open to others", "none"])
+def test_sshd_is_not_reloaded_onto_another_host_key(tmp_path: Path, held: str, path: str) -> None:
+    recorded, private = new_key_pair()
+    file = tmp_path / "key"
+    if held != "none":
+        file.write_text(private if held != "another" else new_key_pair()[1])
+        file.chmod(0o644 if held == "open to others" else 0o600)
+    sshd = tmp_path / "sshd"
+    sshd.write_text(f"#!/bin/sh\necho port 22\necho hostkey {file}\n")
+    sshd.chmod(0o755)
+
+    act = expect_key("why", f"{recorded} comment", str(file) if path else "")
+    done = subprocess.run(
+        act.wire["argv"], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode == 0) == (held == "recorded"), done
+    assert ("the controller can't get in" in done.stdout) == (held != "recorded")
+    assert act.wire["code"] == "HOST_KEY_REPLACED"
+
+
+def test_the_key_is_looked_at_before_sshd_is_told_to_serve_it() -> None:
+    for change in ({"config": ABSENT}, {"keys": {}}, {"config": ABSENT, "keys": {}}):
+        plan = PinnedHostProvider().plan(PINNED, {**PINNED_FACTS, **change})
+        assert plan[0].wire["code"] == "HOST_KEY_REPLACED"
 
 
 def test_directories_under_a_mount_to_come_are_made_after_it_and_keep_what_is_there() -> None:

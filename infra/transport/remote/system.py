@@ -83,12 +83,16 @@ def first_boot_fact(probe: dict[str, Any]) -> dict[str, str]:
 
 
 def host_keys_fact(probe: dict[str, Any]) -> dict[str, str]:
-    """Return the public host keys on disk, by file name."""
+    """Return the public host keys on disk, by file name.
+
+    Under a private key's name stands what sshd would present of it: empty where it can't be read, as when others may.
+    """
     del probe
     keys: dict[str, str] = {}
-    for path in glob.glob("/etc/ssh/*host*key*.pub"):  # noqa: PTH207
-        text = " ".join(" ".join(_lines(path)).split()[:2])
-        keys[os.path.basename(path)] = text  # noqa: PTH119
+    for path in glob.glob("/etc/ssh/*host*key*"):  # noqa: PTH207
+        is_public = path.endswith(".pub")
+        text = " ".join(_lines(path)) if is_public else run(["ssh-keygen", "-y", "-P", "", "-f", path]).stdout
+        keys[os.path.basename(path)] = " ".join(text.split()[:2])  # noqa: PTH119
     return keys
 
 
