@@ -95,22 +95,28 @@ class HardeningProvider(HostProvider):
     def perform(
         self, worker: Worker, spec: dict[str, Any], acts: Sequence[acts.Act], probes: dict[str, dict[str, Any]]
     ) -> dict[str, Any]:
-        """Perform the acts; where one of them is under guard, get in anew and confirm it."""
-        facts = super().perform(worker, spec, acts, probes)
-        for act in acts:
-            if act.wire["do"] == "guard":
-                confirm(endpoint_of(spec["connection"]), act.wire["id"], float(act.wire["within_s"]))
-                facts = {**facts, "pending": {"changes": []}}
-        return facts
+        """Perform the acts; get in anew and confirm the one under guard before those after it are performed."""
+        guards = [number for number, act in enumerate(acts, 1) if act.wire["do"] == "guard"]
+        until = guards[0] if guards else len(acts)
+        facts = super().perform(worker, spec, acts[:until], probes)
+        if not guards:
+            return facts
+        guard = acts[until - 1].wire
+        confirm(endpoint_of(spec["connection"]), guard["id"], float(guard["within_s"]))
+        if acts[until:]:
+            super().perform(worker, spec, acts[until:], {})
+        return {**facts, "pending": {"changes": []}}
 
     def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
-        """Take away the files and the firewall; what was tightened or installed stays."""
+        """Open the ways in, and only when that is confirmed take away the rest; what was tightened or installed stays.
+
+        Until then the firewall starts at boot: a host that takes the change back has it, whenever it does.
+        """
         why = "hardening is no longer wanted"
         files = [file.path for file in hardening.FILES if file.path not in ("/etc/issue", "/etc/issue.net")]
         ways = dict.fromkeys((sshd.PATH, *(file.path for file in hardening.FIREWALL)))
         return [
-            *(acts.remove(why, path) for path in (*files, kernel.PATH)),
-            acts.run(why, ["systemctl", "disable", _NFTABLES]),
+            expect_key(why, spec["connection"]["host_key"]),
             hardening.guard(
                 why,
                 randomness.token_hex(4),
@@ -120,6 +126,8 @@ class HardeningProvider(HostProvider):
                 undo=[_UNDO_FIREWALL, ["systemctl", "daemon-reload"], _UNDO_SSHD],
                 within_s=int(spec["confirm_within_s"]),
             ),
+            acts.run(why, ["systemctl", "disable", _NFTABLES]),
+            *(acts.remove(why, path) for path in (*files, kernel.PATH)),
         ]
 
 

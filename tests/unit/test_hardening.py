@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,6 +17,8 @@ from infra.transport.remote.report import Redactor, Reporter
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from infra.transport.worker import Worker
 
 REACH = {"machine": "1", "host": "192.0.2.1", "port": 22.0, "user": "root", "private_key": "P", "host_key": "K"}
 SPEC = {"connection": REACH, "confirm_within_s": 60.0, "exempt": [], "recipe": "r"}
@@ -230,6 +232,24 @@ def test_what_decides_who_gets_in_is_changed_last_and_under_guard() -> None:
     assert guard["within_s"] == 60
     assert guard["undo"]
     assert [check["code"] for check in guard["checks"]] == ["SSHD_REFUSED", "FIREWALL_REFUSED"]
+
+
+def test_what_is_removed_waits_until_the_ways_in_are_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr("infra.host.hardening.confirm", lambda *_: told.append(["confirmed"]))
+
+    class Far:
+        def call(self, *, acts: list[dict[str, Any]], **_: object) -> dict[str, Any]:
+            told.append([" ".join(act["argv"][:2]) if act["do"] == "run" else act["do"] for act in acts])
+            return {}
+
+    provider.perform(cast("Worker", Far()), SPEC, provider.removal(SPEC), {})
+
+    first, confirmed, after = told
+    assert first == ["sh -c", "guard"]
+    assert confirmed == ["confirmed"]
+    assert after[0] == "systemctl disable"
+    assert set(after[1:]) == {"remove"}
 
 
 def test_an_older_sshd_gets_no_word_that_it_does_not_know() -> None:
