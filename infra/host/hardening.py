@@ -134,7 +134,8 @@ class HardeningProvider(HostProvider):
 class Hardening(Resource, module="greenroom", name="Hardening"):
     """sshd, firewall, updates, kernel parameters and permissions of a server that stands in the open.
 
-    `exempt` are the networks that sshd never penalises; empty stands for the addresses that controllers came from.
+    `exempt` are the networks that sshd never penalises; empty stands for the last addresses that sshd or the firewall
+    was changed from.
     """
 
     def __init__(
@@ -318,7 +319,8 @@ def _drop_in(spec: dict[str, Any], facts: dict[str, Any], controller: str) -> st
 
 
 def _sshd_reasons(spec: dict[str, Any], facts: dict[str, Any]) -> list[str]:
-    # Another controller than the last one is no difference; it is exempt from its first change on.
+    # Another controller than the last one is no difference: it does not fail to log in, and is exempt from its first
+    # change on.
     why = _difference(hardening.File(sshd.PATH, "", "0600"), _drop_in(spec, facts, ""), facts)
     different = [] if why else sshd.differing(facts["sshd"]["effective"], _version(facts), facts["sshd"]["kex"])
     return [
