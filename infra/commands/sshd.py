@@ -128,13 +128,14 @@ class Overruling(NamedTuple):
     """A file that sets options of ours otherwise, so that they come first, add up, or hold for some logins only."""
 
     path: str
-    options: tuple[str, ...]
+    settings: Mapping[str, str]
+    """Option and value."""
     how: str
 
     @property
     def what(self) -> str:
         """Say it in one line."""
-        return f"{self.path} sets {', '.join(self.options)} {self.how}"
+        return f"{self.path} sets {', '.join(self.settings)} {self.how}"
 
     @property
     def is_aside(self) -> bool:
@@ -186,13 +187,13 @@ def overruling(fact: Mapping[str, Any]) -> list[Overruling]:
     version: Version = (fact["version"][0], fact["version"][1])
     options = {option.name.lower(): option for option in wanted(version, fact["kex"])}
     others = {each.option.name.lower() for each in differing(fact["effective"], version, fact["kex"])}
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for setting in fact["settings"]:
         option = str(setting["option"])
         name = _ALIASES.get(option, option)
         if how := _how(name, setting, options.get(name), others):
-            found.setdefault((setting["path"], how), []).append(_shown(name, options))
-    return [Overruling(path, tuple(dict.fromkeys(names)), how) for (path, how), names in found.items()]
+            found.setdefault((setting["path"], how), {}).setdefault(_shown(name, options), setting["value"])
+    return [Overruling(path, settings, how) for (path, how), settings in found.items()]
 
 
 def _how(name: str, setting: Mapping[str, str], option: Option | None, others: set[str]) -> str:

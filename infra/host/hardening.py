@@ -8,13 +8,13 @@ from __future__ import annotations
 
 __all__ = ["Hardening", "HardeningProvider"]
 
-import hashlib
 import secrets as randomness
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import Resource
 
 from infra.commands import acts, hardening, kernel, sshd
+from infra.host import hardening_findings as differing
 from infra.host.confirmation import confirm
 from infra.host.host_key import expect_key
 from infra.host.resource import HostProvider, endpoint_of
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 
     from pulumi import Input, ResourceOptions
 
+    from infra.host.findings import Finding
     from infra.transport.worker import Worker
 
-_DAEMON = "/etc/docker/daemon.json"
-_NEXT = f"{_DAEMON}.next"
-_DEFS = "/etc/login.defs"
+_NEXT = f"{differing.DAEMON}.next"
 _FSTAB = "/etc/fstab"
-_NFTABLES = "nftables.service"
-_RULES = hardening.FIREWALL[0].path
+_NFTABLES = differing.NFTABLES
+_RULES = differing.RULES
 _RELOADS = {
     "/etc/systemd/journald.conf.d/zz-greenroom.conf": ["systemctl", "restart", "systemd-journald"],
 }
@@ -53,14 +52,15 @@ class HardeningProvider(HostProvider):
         return {
             **{path: {"kind": "file", "path": path} for path in paths},
             sshd.PATH: {"kind": "file", "path": sshd.PATH, "content": True},
-            _DAEMON: {"kind": "file", "path": _DAEMON, "content": True},
+            differing.DAEMON: {"kind": "file", "path": differing.DAEMON, "content": True},
+            differing.DEFINITIONS: {"kind": "file", "path": differing.DEFINITIONS},
             hardening.PAM: {"kind": "file", "path": hardening.PAM, "content": True},
             "daemon": {"kind": "daemon"},
             "sshd": {"kind": "sshd", "user": "root", "names": list(sshd.EFFECTIVE), "ours": sshd.PATH},
             "firewall": {"kind": "firewall", "path": _RULES, "table": hardening.TABLE},
             "kernel": {"kind": "kernel", "names": list(kernel.PARAMETERS)},
             "ages": {"kind": "ages"},
-            "defs": {"kind": "defs", "path": _DEFS, "names": list(hardening.DEFS)},
+            "defs": {"kind": "defs", "path": differing.DEFINITIONS, "names": list(hardening.DEFS)},
             "fstab": {"kind": "defs", "path": _FSTAB, "names": ["proc"]},
             "mounts": {"kind": "defs", "path": "/proc/self/mounts", "names": ["proc"]},
             "tmp": {"kind": "mount", "path": "/tmp"},  # noqa: S108 - the host's
@@ -82,6 +82,10 @@ class HardeningProvider(HostProvider):
             *_docker(facts),
             *_access(spec, facts),
         ]
+
+    def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
+        """Name each file, option, parameter and unit that differs."""
+        return differing.every(spec, facts)
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Return who is exempt from penalties, and whether the kernel is the host's own."""
@@ -158,46 +162,30 @@ class Hardening(Resource, module="greenroom", name="Hardening"):
 
 
 def _files(facts: dict[str, Any]) -> list[acts.Act]:
-    wanted = [(file, hardening.text(file.template)) for file in hardening.FILES]
-    wanted.append((hardening.File(kernel.PATH, ""), kernel.kernel_conf()))
     steps: list[acts.Act] = []
-    for file, text in wanted:
-        why = _difference(file, text, facts)
-        if why:
-            steps.append(hardening.files(why, file, text))
-            if file.path in _RELOADS:
-                steps.append(acts.run(why, _RELOADS[file.path], code="UNIT_FAILED"))
+    for file, text, finding in differing.files(facts):
+        steps.append(hardening.files(finding.what, file, text))
+        if file.path in _RELOADS:
+            steps.append(acts.run(finding.what, _RELOADS[file.path], code="UNIT_FAILED"))
     return steps
-
-
-def _difference(file: hardening.File, text: str, facts: dict[str, Any]) -> str:
-    found = facts[file.path]
-    if not found["exists"]:
-        return f"{file.path} is missing"
-    if found["digest"] != hashlib.sha256(text.encode()).hexdigest():
-        return f"{file.path} has another content"
-    if (found["owner"], found["mode"]) != ("root", file.mode):
-        return f"{file.path} is {found['owner']}'s with mode {found['mode']}"
-    return ""
 
 
 def _permissions(facts: dict[str, Any]) -> list[acts.Act]:
-    steps: list[acts.Act] = []
-    for path, mode in hardening.TIGHT.items():
-        found = facts[path]
-        if found["exists"] and (found["owner"], found["mode"]) != ("root", mode):
-            why = f"{path} is {found['owner']}'s with mode {found['mode']}"
-            steps += [acts.run(why, ["chown", "root:root", path]), acts.run(why, ["chmod", mode, path])]
-    return steps
+    return [
+        acts.run(finding.what, argv)
+        for path, finding in differing.permissions(facts).items()
+        for argv in (["chown", "root:root", path], ["chmod", hardening.TIGHT[path], path])
+    ]
 
 
 def _defs(facts: dict[str, Any]) -> list[acts.Act]:
-    values = {name: value for name, value in hardening.DEFS.items() if facts["defs"].get(name) != value}
-    steps = [hardening.defs(f"{_DEFS} has another {', '.join(values)}", _DEFS, values)] if values else []
-    for name in facts["ages"]["expiring"]:
-        why = f"{name} has no password but one that expires, and could not log in from that day on"
-        steps.append(acts.run(why, ["chage", "--maxdays", "-1", name], code="USER_FAILED"))
-    return steps
+    values = {name: hardening.DEFS[name] for name in differing.definitions(facts)}
+    path = differing.DEFINITIONS
+    steps = [hardening.defs(f"{path} has another {', '.join(values)}", path, values)] if values else []
+    return steps + [
+        acts.run(finding.what, ["chage", "--maxdays", "-1", name], code="USER_FAILED")
+        for name, finding in differing.expiring(facts).items()
+    ]
 
 
 def _kernel(facts: dict[str, Any]) -> list[acts.Act]:
@@ -206,94 +194,91 @@ def _kernel(facts: dict[str, Any]) -> list[acts.Act]:
 
 
 def _passwords(facts: dict[str, Any]) -> list[acts.Act]:
-    if "nullok" not in str(facts[hardening.PAM].get("content", "")):
-        return []
-    why = "an empty password would open an account"
+    again = ["pam-auth-update", "--package"]
     return [
-        acts.run(why, ["sed", "-i", "s/ nullok//", hardening.PAM]),
-        acts.run(why, ["pam-auth-update", "--package"], code="PAM_FAILED", env={"DEBIAN_FRONTEND": "noninteractive"}),
+        act
+        for each in differing.passwords(facts)
+        for act in (
+            acts.run(each.what, ["sed", "-i", "s/ nullok//", hardening.PAM]),
+            acts.run(each.what, again, code="PAM_FAILED", env={"DEBIAN_FRONTEND": "noninteractive"}),
+        )
     ]
 
 
 def _processes(facts: dict[str, Any]) -> list[acts.Act]:
-    why = "accounts see the processes of others"
-    steps: list[acts.Act] = []
-    if facts["fstab"].get("proc") != hardening.HIDDEN:
-        steps.append(hardening.defs(why, _FSTAB, {"proc": hardening.HIDDEN}))
-    if "hidepid=invisible" not in facts["mounts"].get("proc", ""):
-        steps.append(acts.run(why, ["mount", "-o", "remount,hidepid=invisible", "/proc"]))
-    return steps
+    return [
+        act
+        for each in differing.processes(facts)
+        for act in (
+            hardening.defs(each.what, _FSTAB, {"proc": hardening.HIDDEN}),
+            acts.run(each.what, ["mount", "-o", "remount,hidepid=invisible", "/proc"]),
+        )
+    ]
 
 
 def _temporary(facts: dict[str, Any]) -> list[acts.Act]:
-    """Let nothing be started in /tmp where that is a file system of its own; from the next boot on its unit says so."""
-    if not facts["tmp"]["source"] or "noexec" in facts["tmp"]["options"]:
-        return []
+    """Let nothing be started in /tmp now; from the next boot on its unit says so."""
     remount = ["mount", "-o", "remount,nosuid,nodev,noexec", "/tmp"]  # noqa: S108 - the host's
-    return [acts.run("programs can be started in /tmp", remount)]
+    return [acts.run(each.what, remount) for each in differing.temporary(facts)]
 
 
 def _timers(facts: dict[str, Any]) -> list[acts.Act]:
     steps: list[acts.Act] = []
-    for name in hardening.TIMERS:
-        unit = facts["units"].get(name, {"active": "", "enabled": ""})
-        if unit["active"] != "active" or unit["enabled"] != "enabled":
-            why = f"{name} is {unit['enabled'] or 'absent'} and {unit['active'] or 'absent'}"
-            if unit["enabled"].startswith("masked"):
-                steps.append(acts.run(why, ["systemctl", "unmask", name], code="UNIT_FAILED"))
-            steps.append(acts.run(why, ["systemctl", "enable", "--now", name], code="UNIT_FAILED"))
+    for name, finding in differing.timers(facts).items():
+        if facts["units"].get(name, {"enabled": ""})["enabled"].startswith("masked"):
+            steps.append(acts.run(finding.what, ["systemctl", "unmask", name], code="UNIT_FAILED"))
+        steps.append(acts.run(finding.what, ["systemctl", "enable", "--now", name], code="UNIT_FAILED"))
     return steps
 
 
 def _docker(facts: dict[str, Any]) -> list[acts.Act]:
-    found = str(facts[_DAEMON].get("content", ""))
-    text = hardening.daemon_json(found)
-    on_disk, daemon = text == found, facts["daemon"]
-    if on_disk and daemon["live_restore"] is not False:
-        return _chains(daemon)
-    why = f"{_DAEMON} differs" if daemon["live_restore"] else "containers would go down with the Docker daemon"
+    found = differing.daemon(facts)
+    if not found:
+        return _chains(facts)
+    why = "; ".join(each.what for each in found)
+    content = str(facts[differing.DAEMON].get("content", ""))
+    text = hardening.daemon_json(content)
     steps: list[acts.Act] = []
-    if not on_disk:
+    if text != content:
         # With the options of the command line: a key that stands in both places stops dockerd for good.
         check = f'. /etc/default/docker 2>/dev/null; exec dockerd --validate --config-file "{_NEXT}" $DOCKER_OPTS'
         steps += [
             acts.directory(why, "/etc/docker", owner="root", mode="0755"),
             acts.write(why, _NEXT, text, owner="root", mode="0644"),
             acts.run(why, ["sh", "-c", check], code="DOCKER_CONFIG_REFUSED", hint=f"cat {_NEXT}"),
-            acts.run(why, ["mv", "-fT", _NEXT, _DAEMON]),
+            acts.run(why, ["mv", "-fT", _NEXT, differing.DAEMON]),
         ]
     reload = acts.run(why, ["systemctl", "reload", "docker"], say="docker reads its configuration again")
-    return [*steps, reload, *_chains(daemon)]
+    return [*steps, reload, *_chains(facts)]
 
 
-def _chains(daemon: dict[str, Any]) -> list[acts.Act]:
+def _chains(facts: dict[str, Any]) -> list[acts.Act]:
     """Have Docker make its chains again where somebody flushed them; containers outlive that."""
-    if daemon["chains"] is not False:
-        return []
-    why = "Docker's packet filter chains are gone"
     # systemd refuses a unit that was started three times within a minute, whoever asked for it.
     again = ["sh", "-c", "systemctl reset-failed docker; systemctl restart docker"]
-    return [acts.run(why, again, say="docker makes its chains again", code="UNIT_FAILED")]
+    return [
+        acts.run(each.what, again, say="docker makes its chains again", code="UNIT_FAILED")
+        for each in differing.chains(facts)
+    ]
 
 
 def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     """Plan sshd and firewall as one guarded change, so that one new connection proves both."""
-    reasons = [*_sshd_reasons(spec, facts), *_firewall_reasons(facts)]
-    if facts["pending"]["changes"]:
-        reasons.append("a change of sshd or the firewall was never confirmed")
-    if not reasons:
+    found = differing.ways_in(spec, facts)
+    if not found:
         return []
-    files = {sshd.PATH: ("0600", _drop_in(spec, facts, facts["sshd"]["controller"]))}
+    why = "; ".join(each.what for each in found)
+    files = {sshd.PATH: ("0600", differing.drop_in(spec, facts, facts["sshd"]["controller"]))}
     files |= {file.path: (file.mode, hardening.text(file.template)) for file in hardening.FIREWALL}
     was_enabled = facts["units"][_NFTABLES]["enabled"] == "enabled"
-    why = "; ".join(reasons)
+    aside = dict.fromkeys(each.path for each in sshd.overruling(facts["sshd"]) if each.is_aside)
     return [
         expect_key(why, spec["connection"]["host_key"]),  # undoing a change reloads sshd as well
         hardening.guard(
             why,
             randomness.token_hex(4),
             files,
-            aside=[each.path for each in sshd.overruling(facts["sshd"]) if each.is_aside],
+            aside=list(aside),
             checks=[("SSHD_REFUSED", ["sshd", "-t"]), ("FIREWALL_REFUSED", ["nft", "-c", "-f", _RULES])],
             apply=[
                 ["systemctl", "daemon-reload"],
@@ -310,38 +295,3 @@ def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
             within_s=int(spec["confirm_within_s"]),
         ),
     ]
-
-
-def _drop_in(spec: dict[str, Any], facts: dict[str, Any], controller: str) -> str:
-    fact, found = facts["sshd"], str(facts[sshd.PATH].get("content", ""))
-    exempt = sshd.controllers(found, controller, spec["exempt"])
-    return sshd.sshd_config(version=_version(facts), kex=fact["kex"], exempt=exempt)
-
-
-def _sshd_reasons(spec: dict[str, Any], facts: dict[str, Any]) -> list[str]:
-    # Another controller than the last one is no difference: it does not fail to log in, and is exempt from its first
-    # change on.
-    why = _difference(hardening.File(sshd.PATH, "", "0600"), _drop_in(spec, facts, ""), facts)
-    different = [] if why else sshd.differing(facts["sshd"]["effective"], _version(facts), facts["sshd"]["kex"])
-    return [
-        *([why] if why else []),
-        *(f"sshd has {each.option.name} {each.found or 'unset'}" for each in different),
-        *(each.what for each in sshd.overruling(facts["sshd"])),
-    ]
-
-
-def _firewall_reasons(facts: dict[str, Any]) -> list[str]:
-    reasons = [_difference(file, hardening.text(file.template), facts) for file in hardening.FIREWALL]
-    reasons = [reason for reason in reasons if reason]
-    unit, firewall = facts["units"][_NFTABLES], facts["firewall"]
-    if unit["enabled"] != "enabled":
-        reasons.append("the firewall does not start at boot")
-    if not firewall["loaded"]:
-        reasons.append("the firewall is not loaded")
-    elif firewall["differs"] and not reasons:
-        reasons.append(f"the firewall differs: {'; '.join(firewall['differs'])}")
-    return reasons
-
-
-def _version(facts: dict[str, Any]) -> tuple[int, int]:
-    return cast("tuple[int, int]", tuple(facts["sshd"]["version"]))

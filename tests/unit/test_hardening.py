@@ -27,6 +27,7 @@ PENALTIES = (
     "crash:90.000000 authfail:5.000000 noauth:1.000000 grace-exceeded:20.000000 refuseconnection:10.000000"
     " max:600.000000 min:15.000000 max-sources4:65536 max-sources6:65536 overflow:permissive overflow6:permissive"
 )
+AT = "2026-11-24T10:00:00Z"
 EARLY = "/etc/ssh/sshd_config.d/00-a.conf"
 ACTIVE = {"load": "loaded", "active": "active", "enabled": "enabled"}
 provider = HardeningProvider()
@@ -34,7 +35,15 @@ provider = HardeningProvider()
 
 def on_disk(text: str, mode: str) -> dict[str, Any]:
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return {"exists": True, "kind": "file", "mode": mode, "owner": "root", "digest": digest, "content": text}
+    return {
+        "exists": True,
+        "kind": "file",
+        "mode": mode,
+        "owner": "root",
+        "digest": digest,
+        "content": text,
+        "changed_at": AT,
+    }
 
 
 def settled() -> dict[str, Any]:
@@ -58,11 +67,13 @@ def settled() -> dict[str, Any]:
             "controller": "203.0.113.9",
             "effective": {**effective, "persourcepenalties": PENALTIES},
             "settings": [],
+            "times": {EARLY: AT},
         },
         "firewall": {"loaded": True, "differs": []},
         "kernel": {"container": False, "values": dict(kernel.PARAMETERS)},
         "ages": {"expiring": []},
         "defs": dict(hardening.DEFS),
+        "/etc/login.defs": on_disk("", "0644"),
         "fstab": {"proc": hardening.HIDDEN},
         "tmp": {"source": "tmpfs", "options": ["nodev", "noexec", "nosuid"]},
         "mounts": {"proc": "/proc proc rw,nosuid,hidepid=invisible 0 0"},
@@ -110,6 +121,58 @@ def test_another_controller_is_no_difference_but_becomes_exempt_with_the_next_ch
 )
 def test_a_difference_is_named(fact: str, value: dict[str, Any], why: str) -> None:
     assert any(why in each for each in reasons(settled(), **{fact: value}))
+    found = provider.findings(SPEC, {**settled(), fact: value})
+    assert any(why in each.what for each in found)
+    assert all(each.expected and each.found and each.expected != each.found for each in found), found
+
+
+EDITED = {"digest": "x", "changed_at": "2026-11-24T11:00:00Z"}
+SINCE = EDITED["changed_at"]
+CRONTAB = {"exists": True, "mode": "0644", "owner": "root", "changed_at": AT}
+
+
+@pytest.mark.parametrize(
+    ("fact", "change", "expected"),
+    [
+        ("/etc/issue", {"exists": False}, [("as written", "missing", None)]),
+        ("/etc/issue", EDITED, [("as written", "another content", SINCE)]),
+        (sshd.PATH, EDITED, [("as written", "another content", SINCE)]),
+        ("/etc/nftables.conf", EDITED, [("as written", "another content", SINCE)]),
+        ("/etc/crontab", CRONTAB, [("0600 root", "0644 root", AT)]),
+        ("defs", {"UMASK": "022"}, [("027", "022", AT)]),
+        ("kernel", {"values": {"kernel.sysrq": "1"}}, [("0", "1", None)]),
+        (hardening.PAM, {"content": "nullok"}, [("no nullok", "nullok", AT)]),
+        ("firewall", {"differs": ["+ accept"]}, [("as in /etc/nftables.conf", "+ accept", None)]),
+        ("pending", {"changes": ["ab"]}, [("confirmed", "pending: ab", None)]),
+        (
+            "units",
+            {"apt-daily.timer": {"active": "inactive", "enabled": "enabled", "since": AT}},
+            [("enabled and active", "enabled and inactive", AT)],
+        ),
+    ],
+)
+def test_a_finding_tells_what_was_expected_what_is_there_and_since_when(
+    fact: str, change: dict[str, Any], expected: list[tuple[str, str, str | None]]
+) -> None:
+    facts = settled()
+    facts[fact] = {**facts[fact], **change}
+    assert [(each.expected, each.found, each.since) for each in provider.findings(SPEC, facts)] == expected
+
+
+def test_an_option_of_sshd_is_found_with_its_value_and_the_file_that_sets_it() -> None:
+    facts = settled()
+    set_on(facts, "before", "PasswordAuthentication", "yes", passwordauthentication="yes")
+    set_on(facts, "match", "MaxSessions", "9")
+
+    found = [(each.expected, each.found, each.since) for each in provider.findings(SPEC, facts)]
+
+    assert found == [
+        ("no", "yes", None),
+        ("Greenroom's values", "PasswordAuthentication yes", AT),
+        ("Greenroom's values", "MaxSessions 9", AT),
+    ]
+    files = provider.plan(SPEC, facts)[-1].wire["files"]
+    assert [each["path"] for each in files].count(EARLY) == 1, "it is set aside once"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def sshd_fact(probe: dict[str, Any]) -> dict[str, Any]:
 
     In effect is what `sshd -T` says of a login by `user` from the controller's address: the first value wins across
     all files, and `Match` blocks count. What other logins are told stands in `settings`: every option of every file but
-    `ours`, with its value, and whether it stands before or after what `ours` says, or for some logins only ("match").
+    `ours`, with its value, and whether it stands before or after what `ours` says, or for some logins only ("match");
+    `times` has the last change of each of those files.
     """
     client, _, server = os.environ.get("SSH_CONNECTION", "127.0.0.1 0 127.0.0.1 22").partition(" ")
     address, port = server.split(" ")[1:]
@@ -56,13 +57,15 @@ def sshd_fact(probe: dict[str, Any]) -> dict[str, Any]:
     for line in run(["sshd", "-T", "-C", match]).stdout.splitlines():
         name, _, value = line.partition(" ")
         effective[name] = f"{effective[name]} {value}" if name in effective else value
+    others = settings(_SSHD_CONFIG, probe["ours"])
     version = re.search(r"OpenSSH_(\d+)\.(\d+)", run(["ssh", "-V"]).printed)
     return {
         "version": [int(number) for number in version.groups()] if version else [0, 0],
         "kex": run(["ssh", "-Q", "kex"]).stdout.split(),
         "controller": client,
         "effective": {name: effective.get(name, "") for name in probe["names"]},
-        "settings": settings(_SSHD_CONFIG, probe["ours"]),
+        "settings": others,
+        "times": {path: file_fact({"path": path}).get("changed_at") for path in {each["path"] for each in others}},
     }
 
 
