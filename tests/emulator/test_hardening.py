@@ -16,6 +16,7 @@ import pytest
 from hardeninglab import MISTAKES, HardenedLab, answers, hardened_lab, listens, open_ports, provider
 
 from infra.errors import AuthenticationError, StepError
+from infra.host.gathering import gathering
 from infra.host.host_key import PinnedHostProvider
 from infra.host.keys import new_key_pair
 from infra.host.resource import endpoint_of
@@ -43,7 +44,7 @@ DRIFTS = [
         "99-a.conf sets Banner under Match",
     ),
     ("echo KexAlgorithms ecdh-sha2-nistp256 >/etc/ssh/sshd_config.d/00-a.conf", "00-a.conf sets KexAlgorithms first"),
-    ("echo PerSourcePenalties no >/etc/ssh/sshd_config.d/00-a.conf", "sshd has PerSourcePenalties no"),
+    ("echo PerSourcePenalties authfail:1 >/etc/ssh/sshd_config.d/00-a.conf", "sets PerSourcePenalties first"),
     ("echo AllowGroups users >/etc/ssh/sshd_config.d/99-a.conf", "99-a.conf sets AllowGroups once more"),
     ("echo TrustedUserCAKeys /etc/ssh/ca.pub >/etc/ssh/sshd_config.d/00-a.conf", "sshd has TrustedUserCAKeys"),
     ("nft flush ruleset", "the firewall is not loaded"),
@@ -180,6 +181,7 @@ def test_a_replaced_host_key_is_named_and_never_read_by_sshd(lab: HardenedLab) -
     key = "/etc/ssh/greenroom_host_ed25519_key"
     lab.shell(f"cp -a {key} /root/kept; ssh-keygen -q -t ed25519 -N '' -f /root/new; cat /root/new >{key}")
     lab.shell("rm /etc/ssh/sshd_config.d/01-greenroom.conf")
+    gathering.forget()
     try:
         pinned = PinnedHostProvider().read("pinned host", lab.lab.state["pinned host"]).outs or {}
         assert pinned["drift"] == [f"{key} holds another key than the recorded one"]
