@@ -138,7 +138,7 @@ class Overruling(NamedTuple):
         return f"{self.path} sets {', '.join(self.settings)} {self.how}"
 
     @property
-    def is_aside(self) -> bool:
+    def is_movable(self) -> bool:
         """Whether it can be set aside: it is a drop-in, and not Greenroom's own."""
         return self.path.rpartition("/")[0] == PATH.rpartition("/")[0] and self.path != HOST_KEY_PATH
 
@@ -219,7 +219,7 @@ def _is_met(option: Option, found: str) -> bool:
 def _durations(penalties: str) -> dict[str, float]:
     """Return what is a number of seconds among penalties; `sshd -T` prints more than was set, and as decimals."""
     pairs = (word.partition(":") for word in penalties.split())
-    return {name: float(value) for name, _, value in pairs if re.fullmatch(r"[0-9.]+", value)}
+    return {name: float(value) for name, _, value in pairs if re.fullmatch(r"\d+(\.\d+)?", value)}
 
 
 def _is_network(text: str) -> bool:

@@ -271,7 +271,7 @@ def _access(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     files = {sshd.PATH: ("0600", differing.drop_in(spec, facts, facts["sshd"]["controller"]))}
     files |= {file.path: (file.mode, hardening.text(file.template)) for file in hardening.FIREWALL}
     was_enabled = facts["units"][_NFTABLES]["enabled"] == "enabled"
-    aside = dict.fromkeys(each.path for each in sshd.overruling(facts["sshd"]) if each.is_aside)
+    aside = dict.fromkeys(each.path for each in sshd.overruling(facts["sshd"]) if each.is_movable)
     return [
         expect_key(why, spec["connection"]["host_key"]),  # undoing a change reloads sshd as well
         hardening.guard(

@@ -32,8 +32,10 @@ _CONFIG = sshd.HOST_KEY_PATH
 _SERVED = f"# Written by Greenroom: the only host key that is offered.\nHostKey {_KEY}\nHostKeyAlgorithms ssh-ed25519\n"
 _FIRST = "/etc/ssh/ssh_host_ed25519_key"
 _REPLACED = f"{_KEY} holds another key than the recorded one"
+# Files that sshd can't read are for `sshd -t` to refuse: before that, no reload gets through.
 _HOLDS = """
-for file in ${2:-$(sshd -T | sed -n 's/^hostkey //p')}; do
+[ -n "$2" ] || told=$(sshd -T 2>/dev/null) || exit 0
+for file in ${2:-$(echo "$told" | sed -n 's/^hostkey //p')}; do
   ssh-keygen -y -P '' -f "$file" | grep -qF "$1" && exit 0
 done
 echo "sshd still presents the recorded host key, but no file has it: once sshd restarts, the controller can't get in."

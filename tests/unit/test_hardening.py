@@ -253,7 +253,7 @@ def test_sshds_files_are_read_in_its_own_order(tmp_path: Path) -> None:
     folder = tmp_path / "sshd_config.d"
     folder.mkdir()
     main, ours = tmp_path / "sshd_config", folder / "01-greenroom.conf"
-    main.write_text(f"Port 22\nInclude {folder}/*.conf\n#UsePAM no\nUsePAM=yes\nMatch User x\n  MaxSessions 9\n")
+    main.write_text(f"Port 22\nInclude {folder}/*.conf\n#UsePAM no\nUsePAM = yes\nMatch User x\n  MaxSessions 9\n")
     (tmp_path / "more").write_text("LogLevel QUIET\n")
     (folder / "00-a.conf").write_text(f'"MaxAuthTries" 9\nInclude {tmp_path}/more\nMatch Group y\nBanner none\n')
     (folder / "02-b.conf").write_text("MaxSessions 8\n")

@@ -254,6 +254,14 @@ def test_sshd_is_not_reloaded_onto_another_host_key(tmp_path: Path, held: str, p
     assert act.wire["code"] == "HOST_KEY_REPLACED"
 
 
+def test_files_that_sshd_refuses_are_no_replaced_key(tmp_path: Path) -> None:
+    (tmp_path / "sshd").write_text("#!/bin/sh\nexit 255\n")
+    (tmp_path / "sshd").chmod(0o755)
+    argv = expect_key("why", "ssh-ed25519 B").wire["argv"]
+    done = subprocess.run(argv, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
+    assert done.returncode == 0
+
+
 def test_the_key_is_looked_at_before_sshd_is_told_to_serve_it() -> None:
     for change in ({"config": ABSENT}, {"keys": {}}, {"config": ABSENT, "keys": {}}):
         plan = PinnedHostProvider().plan(PINNED, {**PINNED_FACTS, **change})

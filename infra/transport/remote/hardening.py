@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _CONTAINER = "/run/systemd/container"
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
-_SETTING = re.compile(r'\s*"?([A-Za-z]\w*)"?[\s=]\s*(.*?)\s*$')
+_SETTING = re.compile(r'\s*"?([A-Za-z]\w*)"?(?:\s*=\s*|\s+)(.*?)\s*$')
 _DEEPEST = 16
 """How deep sshd follows `Include`."""
 _NEVER = 99_999
