@@ -201,9 +201,9 @@ def _conclude(session: Session, world: Any, incident: Incident, place: Path) -> 
     acts = sum(len(each.outcomes) for each in incident.attempts)
     console.say(f"{session.stack}: {incident.ending}, {acts} acts, {incident.statements} statements proved")
     for match in incident.remaining[:1]:
-        from infra.healing.wording import next_steps_of, visible  # noqa: PLC0415 - as above
+        from infra.healing.wording import asked, next_steps_of, visible  # noqa: PLC0415 - as above
 
-        console.say(f"  for the {match.cause.role}: {match.cause.code}")
+        console.say(f"  for {asked(match.cause.role)}: {match.cause.code}")
         for step in next_steps_of(match):
             console.say(f"  next: {visible(step)}")
     if not incident.dry_run:

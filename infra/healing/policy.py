@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from infra.healing.model import Act, Match, Outcome, Situation, Verb, Verdict
+from infra.healing.wording import asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +117,7 @@ def choose(
 def _for_a_person(situation: Situation, match: Match, remedies: Mapping[str, Remedy]) -> str:
     cause = match.cause
     if cause.verdict is Verdict.ESCALATE:
-        return f"{cause.code} is for a person: {cause.role}"
+        return f"{cause.code} is for a person: {asked(cause.role)}"
     if match.confidence <= SUREST_DOUBT:
         return f"{cause.code} is not sure enough to act on: {match.confidence:.0%}"
     remedy = remedies.get(cause.remedy)

@@ -6,7 +6,7 @@ again, so that what a log says can't become part of a sentence's form.
 
 from __future__ import annotations
 
-__all__ = ["fill", "impact_of", "next_steps_of", "title_of", "visible"]
+__all__ = ["asked", "fill", "impact_of", "next_steps_of", "title_of", "visible"]
 
 import re
 import unicodedata
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.healing.model import Match
+    from infra.healing.model import Match, Role
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LAYOUT = {"\n", "\t"}
+_PEOPLE: Mapping[Role, str] = {"system administrator": "the system administrator", "devops": "DevOps", "qa": "QA"}
 
 
 def fill(text: str, values: Mapping[str, Any]) -> str:
@@ -33,6 +34,11 @@ def fill(text: str, values: Mapping[str, Any]) -> str:
         return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
     return _NAME.sub(found, text)
+
+
+def asked(role: Role) -> str:
+    """Name who is asked, as part of a sentence."""
+    return _PEOPLE[role]
 
 
 def title_of(match: Match) -> str:
