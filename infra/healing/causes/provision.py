@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["CAUSES"]
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.healing.matching import (
     Seen,
@@ -14,18 +14,19 @@ from infra.healing.matching import (
     find_drift,
     proof,
     section,
+    text,
 )
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from infra.healing.model import Situation
 
 _GONE = ("gone", "missing", "not-found", "deleted", "archive")
 _MISMATCHES = ("HOST_KEY_REFUSED", "HOST_MISMATCH", "IDENTITY_MISMATCH", "DROPLET_MISMATCH", "TAG_MISMATCH")
 _SILENCES = ("HOST_UNREACHABLE", "LINK_LOST", "HOST_RESTARTED", "HOST_SILENT")
-_DROPLET_GONE = re.compile(r"\S{1,200} is gone\Z")
+_RESOURCE_GONE = re.compile(r"\S{1,200} is gone\Z")
 _WAY = ("greenroom status -s {stack}", "doctl compute droplet get {machine} --format ID,Name,Status,PublicIPv4,Tags")
 
 
@@ -59,7 +60,7 @@ def _droplet_off(situation: Situation) -> Iterator[Seen]:
     if cloud.get("status") == "off" and _is_ours(situation):
         machine = str(cloud.get("id") or situation.declared.machine)
         details = {"machine": machine, "tags": cloud.get("tags")}
-        yield Seen(machine, proof("cloud", f"droplet {machine}: status off"), 0.99, details)
+        yield Seen(machine, proof("cloud", f"droplet {machine}: status off"), 0.97, details)
 
 
 def _droplet_gone(situation: Situation) -> Iterator[Seen]:
@@ -69,9 +70,18 @@ def _droplet_gone(situation: Situation) -> Iterator[Seen]:
         yield Seen(machine, proof("cloud", failure.evidence or failure.code), 0.99)
     if cloud.get("status") in _GONE:
         yield Seen(machine, proof("cloud", f"droplet {machine}: {cloud['status']}"), 0.99)
-    for each in find_drift(situation, _DROPLET_GONE, layer="digitalocean"):
-        if each.get("type") == "Droplet":
-            yield Seen(machine, proof("drift", each.get("what")), 0.98)
+    for each in _gone(situation, "Droplet"):
+        yield Seen(machine, proof("drift", each.get("what")), 0.98)
+
+
+def _volume_gone(situation: Situation) -> Iterator[Seen]:
+    for each in _gone(situation, "Volume"):
+        yield Seen(text(each.get("resource")), proof("drift", each.get("what")), 0.98)
+
+
+def _gone(situation: Situation, kind: str) -> Iterator[Mapping[str, Any]]:
+    found = find_drift(situation, _RESOURCE_GONE, layer="digitalocean")
+    return (each for each in found if each.get("type") == kind)
 
 
 def _host_silent(situation: Situation) -> Iterator[Seen]:
@@ -132,6 +142,22 @@ CAUSES = (
             "doctl compute action list --resource-type droplet   # who deleted it, and when",
             "doctl compute volume list   # whether the data volume is still there",
             "greenroom preview -s {stack} && greenroom up -s {stack} --refresh   # makes a new droplet",
+        ),
+    ),
+    cause(
+        "VOLUME_GONE",
+        _volume_gone,
+        rows="",
+        stage="provision",
+        verdict=Verdict.ESCALATE,
+        severity="critical",
+        title="The data volume ({subject}) does not exist any more",
+        impact="What was on it is gone unless there is a copy: the database starts empty. No new volume was made.",
+        role="system administrator",
+        next_steps=(
+            "doctl compute volume list   # whether it is there under another name; the control panel has its history",
+            "doctl compute snapshot list --resource volume   # whether there is a copy to make it anew from",
+            "greenroom up -s {stack} --refresh   # only once the data is given up: makes a new volume, which is EMPTY",
         ),
     ),
     cause(

@@ -23,6 +23,8 @@ NO_INODES = {
     "percent": 37.0,
     "inodes_percent": 100.0,
 }
+VOLUME_GONE = drift("volume is gone", "Volume", layer="digitalocean")
+UNMOUNTED = drift("nothing is mounted at /mnt/greenroom_staging", "DataVolume")
 BAD_DAEMON = "/etc/docker/daemon.json: Expecting ',' delimiter: line 3 column 3 (char 42)"
 DEAD = unit("failed", result="exit-code")
 BUILD = "IMAGE_BUILD_FAILED"
@@ -70,6 +72,13 @@ CASES = (
         "by a look",
         situation(drift=drift("droplet is gone", "Droplet", layer="digitalocean")),
         situation(drift=drift("record is gone", "DnsRecord", layer="digitalocean")),
+    ),
+    Case(
+        "VOLUME_GONE",
+        "by a look",
+        situation(drift=VOLUME_GONE),
+        situation(drift=[*drift("droplet: volumeIds was changed", "Droplet", layer="digitalocean"), *UNMOUNTED]),
+        "volume",
     ),
     Case(
         "DROPLET_OFF",

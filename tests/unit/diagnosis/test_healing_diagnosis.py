@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from cases_host import SILENT_HOST, UNMOUNTED, VOLUME_GONE
 from cases_release import EUSAGE, UNLOCKED
 from cases_services import ATTRIBUTE, CRASHED, NO_MODULE, STOPPED
 from situations import HOME, SILENT, Case, drift, error, failure, healthy, root, service, situation, statement, unit
@@ -116,6 +117,18 @@ CHAINS = {
             cloud={"status": "off"}, unreachable={"kind": "silent", "code": "HOST_UNREACHABLE", "reason": "timed out"}
         ),
         "DROPLET_OFF",
+    ),
+    "a volume that was deleted, before the mount that is missing with it": (
+        situation(drift=[*VOLUME_GONE, *UNMOUNTED]),
+        "VOLUME_GONE",
+    ),
+    "a volume that was deleted, before a droplet that is off: switching it on would make an empty one": (
+        situation(drift=VOLUME_GONE, cloud={"status": "off"}, unreachable=SILENT_HOST),
+        "VOLUME_GONE",
+    ),
+    "a volume that was only detached is mounted again": (
+        situation(drift=UNMOUNTED),
+        "HOST_ALTERED",
     ),
 }
 
