@@ -196,7 +196,7 @@ CAUSES = (
     cause(
         "SERVICE_OUT_OF_MEMORY",
         _service_out_of_memory,
-        rows="F38",
+        rows="",
         stage="compose",
         verdict=Verdict.HEAL,
         severity="high",
