@@ -200,11 +200,10 @@ def the_error(situation: Situation, service: str = "") -> Mapping[str, Any]:
     return (first_error("\n".join(step_lines(failure))) or {}) if failure else {}
 
 
-def errors_of(situation: Situation, service: str = "") -> list[Mapping[str, Any]]:
-    """Return the first error and what was raised because of it; of a service also the last ones, and theirs."""
-    own = services(situation).get(service, {})
-    errors = [the_error(situation, service), *(listed(own.get("recent")) if service else [])]
-    return [each for error in errors if error for each in (error, *listed(error.get("then")))]
+def errors_of(situation: Situation) -> list[Mapping[str, Any]]:
+    """Return the first error that the failed step's output tells of, and what was raised because of it."""
+    error = the_error(situation)
+    return [error, *listed(error.get("then"))] if error else []
 
 
 def proof(source: str, line: Any) -> tuple[Proof, ...]:

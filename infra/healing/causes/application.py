@@ -5,15 +5,16 @@ from __future__ import annotations
 __all__ = ["CAUSES"]
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.healing.causes.containers import LOGS, has_crashed, has_fresh_error, is_ill
 from infra.healing.causes.directories import denied
-from infra.healing.matching import Seen, cause, errors_of, failed, proof, services, text, the_error, words
+from infra.healing.causes.logged import of_ill_services
+from infra.healing.matching import Seen, cause, failed, proof, services, text, the_error, words
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from infra.healing.model import Situation
 
@@ -24,14 +25,8 @@ _MODULE = re.compile(r"(?:No module named|cannot import name|Cannot find (?:modu
 _CODE = "mend it in {repository} ({branch}) and push, then greenroom up -s {stack}"
 
 
-def _ill_errors(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name in services(situation):
-        if is_ill(situation, name):
-            yield from ((name, error) for error in errors_of(situation, name))
-
-
 def _app_import_failed(situation: Situation) -> Iterator[Seen]:
-    for name, error in _ill_errors(situation):
+    for name, error in of_ill_services(situation):
         if error.get("type") in _IMPORTS or error.get("code") in _NODE_IMPORTS:
             found = _MODULE.match(text(error.get("message")))
             place = f"{error.get('file')}:{error.get('line')}"
@@ -44,7 +39,7 @@ def _app_import_failed(situation: Situation) -> Iterator[Seen]:
 
 
 def _app_directory_missing(situation: Situation) -> Iterator[Seen]:
-    for name, error in _ill_errors(situation):
+    for name, error in of_ill_services(situation):
         found = _NO_DIRECTORY.match(text(error.get("message")))
         if found and error.get("type") == "RuntimeError":
             yield Seen(name, proof(name, error.get("line_text")), 0.95, {"path": found[1]})

@@ -7,6 +7,7 @@ __all__ = ["CAUSES"]
 import re
 from typing import TYPE_CHECKING, Any
 
+from infra.healing.causes.claims import STARTING
 from infra.healing.matching import (
     Seen,
     cause,
@@ -107,6 +108,8 @@ def _dpkg_locked(situation: Situation) -> Iterator[Seen]:
 
 
 def _sudo_asks(situation: Situation) -> Iterator[Seen]:
+    if failed(situation, *STARTING):
+        return  # what such a step printed is an application's log
     said = first_line(_SUDO, step_lines(situation.failure))
     if said:
         yield Seen("sudo", proof("step", said.string), 0.9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "STARTING"]
+__all__ = ["CAUSES", "STARTING", "said_by_docker"]
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ _ENGINE = re.compile(r"Docker engine: \d{1,3}: ")
 """What Greenroom puts before the engine's own words; below them stands the application's log."""
 
 
-def _said(situation: Situation) -> list[str]:
+def said_by_docker(situation: Situation) -> list[str]:
     """Return what compose or the engine said of the failed step; never what an application logged."""
     making, starting = failed(situation, "COMPOSE_UP_FAILED"), failed(situation, *STARTING)
     return step_lines(making) if making else [line for line in step_lines(starting) if _ENGINE.match(line)]
@@ -50,7 +50,7 @@ def _said(situation: Situation) -> list[str]:
 
 def _wanted_ports(situation: Situation) -> Iterator[tuple[int, str, str, bool]]:
     """Yield (port, service that wants it, the line that says so, whether a tool said it) of each that can't be had."""
-    for line in _said(situation):
+    for line in said_by_docker(situation):
         found = _PORT.match(line)
         if found:
             yield int(next(each for each in found.groups() if each)), "", line, True
@@ -121,7 +121,7 @@ def _port_taken_by_ours(situation: Situation) -> Iterator[Seen]:
 def _named(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     """Yield (container's name, the container that has it, the line) of each name that can't be had."""
     everything = [*listed(section(situation, "containers").get("others")), *services(situation).values()]
-    for line in _said(situation):
+    for line in said_by_docker(situation):
         found = _NAME.match(line)
         if found:
             holder = next((each for each in everything if each.get("container") == found[1]), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CAUSES",
+    "FRESH_S",
     "LOGS",
     "NOT_FOUND",
     "NOT_THERE",
@@ -52,7 +53,8 @@ SLOW_CHECK = re.compile(r"Health check exceeded timeout \(")
 _KILLED = 137
 _STARTING = ("SERVICE_CRASHED", "SERVICE_UNHEALTHY", "SERVICE_TIMEOUT")
 _SETTLED_S = 30.0
-_FRESH_S = 300.0
+FRESH_S = 300.0
+"""For how long, in seconds, what was logged or happened counts as of now."""
 _ONE_END_S = 5.0
 """How far the kernel's record of a kill and the engine's of the container's end may be apart."""
 LOGS = "greenroom logs -s {stack} {subject}"
@@ -76,7 +78,7 @@ def is_oom(situation: Situation, each: Mapping[str, Any]) -> bool:
         number(kill.get("age_s")) for kill in kills if kill.get("container") and kill.get("container") == each.get("id")
     ]
     ended = number(each.get("ended_age_s"))
-    if number(each.get("oom_kills")) > 0 or any(abs(age - ended) <= _ONE_END_S and age <= _FRESH_S for age in ages):
+    if number(each.get("oom_kills")) > 0 or any(abs(age - ended) <= _ONE_END_S and age <= FRESH_S for age in ages):
         return True
     is_flagged = bool(each.get("oom_killed")) and number(each.get("exit_code")) == _KILLED
     return is_flagged and not ages and _state(each) != "running"
@@ -101,7 +103,7 @@ def has_fresh_error(situation: Situation, service: str) -> bool:
     """Tell whether an error was logged a short while ago: an older one does not explain what is wrong now."""
     own = services(situation).get(service, {})
     errors = [the_error(situation, service), *listed(own.get("recent"))]
-    return any(bool(each) and number(each.get("age_s")) <= _FRESH_S for each in errors)
+    return any(bool(each) and number(each.get("age_s")) <= FRESH_S for each in errors)
 
 
 def is_ill(situation: Situation, service: str) -> bool:
@@ -110,7 +112,7 @@ def is_ill(situation: Situation, service: str) -> bool:
     state, health = _state(each), each.get("health")
     if not each or (state == "exited" and lookup(situation.declared.services, service, "state") == "exited"):
         return False
-    restarted = number(each.get("restarts")) > 0 and number(each.get("age_s")) < _FRESH_S and health != "healthy"
+    restarted = number(each.get("restarts")) > 0 and number(each.get("age_s")) < FRESH_S and health != "healthy"
     return (
         state != "running"
         or health == "unhealthy"

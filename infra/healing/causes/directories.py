@@ -5,8 +5,11 @@ from __future__ import annotations
 __all__ = ["CAUSES"]
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from infra.healing.causes.claims import said_by_docker
+from infra.healing.causes.containers import is_ill
+from infra.healing.causes.logged import explaining
 from infra.healing.matching import (
     Seen,
     cause,
@@ -17,14 +20,13 @@ from infra.healing.matching import (
     proof,
     section,
     services,
-    step_lines,
     text,
     the_error,
 )
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from infra.healing.model import Situation
 
@@ -66,8 +68,9 @@ def _users(situation: Situation, path: str) -> Iterator[tuple[str, str]]:
 
 def denied(situation: Situation, service: str) -> str:
     """Return the path that a service may not write to, by its own first error; empty where that is another one."""
-    error: Mapping[str, Any] = the_error(situation, service)
-    if error.get("type") == "PermissionError" or error.get("code") == "EACCES":
+    error = the_error(situation, service)
+    is_denied = error.get("type") == "PermissionError" or error.get("code") == "EACCES"
+    if is_denied and error in explaining(situation, service):
         message = text(error.get("message"))
         found = _DENIED.match(message) or _NODE_DENIED.match(message)
         return found[1] if found else ""
@@ -83,7 +86,7 @@ def _directory_undeclared(situation: Situation) -> Iterator[Seen]:
     declared = situation.declared.directories
     for name, each in services(situation).items():
         path = denied(situation, name)
-        if not path or (each.get("state") == "running" and each.get("health") == "healthy"):
+        if not path or not (is_ill(situation, name) or each.get("health") == "starting"):
             continue
         behind = [mount for mount in listed(each.get("mounts")) if _holds(text(mount.get("target")), path)]
         source = text(behind[0].get("source")) if behind else ""
@@ -95,7 +98,7 @@ def _directory_undeclared(situation: Situation) -> Iterator[Seen]:
                 0.9,
                 {"service": name, "where": where},
             )
-    missing = first_line(_NO_SOURCE, step_lines(situation.failure))
+    missing = first_line(_NO_SOURCE, said_by_docker(situation))
     if missing and missing[1] not in declared:
         yield Seen(missing[1], proof("docker", missing.string), 0.97, {"service": "a service", "where": missing[1]})
 

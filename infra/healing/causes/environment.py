@@ -8,6 +8,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from infra.healing.causes.logged import of_ill_services
 from infra.healing.matching import (
     Seen,
     cause,
@@ -16,7 +17,6 @@ from infra.healing.matching import (
     lines_of,
     proof,
     section,
-    services,
     text,
     words,
 )
@@ -37,10 +37,8 @@ _UNFIT = re.compile(r"\s+((?:String|Input|Value|List) (?:should|error)\b[^\[]{0,
 
 
 def errors_told(situation: Situation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the errors of each service that is ill, and those of the failed step."""
-    for name, each in services(situation).items():
-        if each.get("state") != "running" or each.get("health") != "healthy":
-            yield from ((name, error) for error in errors_of(situation, name))
+    """Yield the errors of each service that is ill or still starting, and those of the failed step."""
+    yield from of_ill_services(situation, starting=True)
     if situation.failure is not None:
         yield from ((situation.failure.phase or "step", error) for error in errors_of(situation))
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.commands.migrations import parse_current
-from infra.healing.causes.containers import is_ill
+from infra.healing.causes.logged import of_failing_requests, of_ill_services
 from infra.healing.matching import (
     Seen,
     cause,
@@ -21,7 +21,6 @@ from infra.healing.matching import (
     lookup,
     proof,
     section,
-    services,
     step_lines,
     text,
     the_error,
@@ -92,14 +91,13 @@ def _schema_behind(situation: Situation) -> Iterator[Seen]:
 
 
 def _schema_drift(situation: Situation) -> Iterator[Seen]:
-    candidates = [(name, error) for name in services(situation) for error in errors_of(situation, name)]
+    candidates = [*of_ill_services(situation), *of_failing_requests(situation)]
     candidates += [("migrate", error) for error in errors_of(situation)] if failed(situation, *MIGRATING) else []
     for name, error in candidates:
         kind, message = text(error.get("type")), text(error.get("message"))
         undefined = _UNDEFINED.match(kind) or _UNDEFINED.match(message.lstrip("("))
         enum = kind == "LookupError" and _ENUM.match(message)
-        is_relevant = name == "migrate" or is_ill(situation, name) or situation.statements or situation.failure
-        if (undefined or enum) and is_relevant:
+        if undefined or enum:
             line = text(error.get("line_text"))
             found = _RELATION.match(message)
             yield Seen(found[1] if found else name, proof(name, line), 0.85, {"service": name, "line": line[:200]})

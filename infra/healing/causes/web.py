@@ -8,11 +8,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.healing.causes.containers import NOT_FOUND, NOT_THERE, SLOW_CHECK
+from infra.healing.causes.logged import failing, fresh
 from infra.healing.matching import (
     Seen,
     cause,
     entries,
-    errors_of,
     listed,
     lookup,
     number,
@@ -98,20 +98,12 @@ def _slowest(situation: Situation, each: Mapping[str, Any]) -> float | None:
 
 
 def _app_errors(situation: Situation) -> Iterator[Seen]:
-    errors = [(name, error) for name in services(situation) for error in reversed(errors_of(situation, name))]
+    errors = [(name, error) for name in services(situation) for error in reversed(fresh(situation, name))]
     told = next(iter(errors), ("", dict[str, Any]()))
     proxy = section(situation, "proxy")
     if proxy.get("running") and proxy.get("differs") and not errors:
         return  # what answers is a proxy with another configuration: its 503 says nothing of the application
-    found: list[tuple[str, str, str]] = []
-    for each in situation.statements:
-        answered = _ANSWERED.match(each.reason[:1000])
-        if answered and answered[2] in ("500", "501", "503"):
-            found.append((answered[1], answered[2], each.reason))
-    for path, answer in entries(section(situation, "http").get("public")):
-        status = answer.get("status")
-        if status in (500, 501, 503):
-            found.append((f"GET {path}", str(status), f"GET {path} answered {status}"))
+    found = failing(situation)
     if found:
         what, status, reason = found[0]
         line = text(told[1].get("line_text")) or "no traceback in the logs"

@@ -245,4 +245,10 @@ CASES = (
         situation(failure("COMMAND_FAILED", "sudo: a password is required", phase="proxy")),
         situation(failure("COMMAND_FAILED", "the docs say: sudo: a password is required", phase="proxy")),
     ),
+    Case(
+        "SUDO_ASKS",
+        "asked by a step, not told by an application",
+        situation(failure("PACKAGES_FAILED", "sudo: a terminal is required to read the password", phase="baseline")),
+        situation(failure("SERVICE_CRASHED", "sudo: a terminal is required to read the password", phase="compose-up")),
+    ),
 )

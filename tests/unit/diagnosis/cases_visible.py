@@ -9,6 +9,7 @@ HEADS = (
     "FAILED: Multiple head revisions are present for given argument 'head'; please specify a specific target revision"
 )
 UNDEFINED = error("psycopg2.errors.UndefinedTable", 'relation "branches" does not exist', following=["LINE 1: SELECT"])
+AT_START = {**UNDEFINED, "age_s": 8900}
 COLUMN = error("psycopg.errors.UndefinedColumn", "column orders.retry_count does not exist")
 ENUM = error("LookupError", "'ACTIVE' is not among the defined enum values. Enum name: status")
 TRACEBACK = """INFO  [alembic.runtime.migration] Running upgrade 0001 -> 0002, more
@@ -101,6 +102,18 @@ CASES = (
         situation(services={"app_staging": service(health="unhealthy", first_error=UNDEFINED)}),
         situation(services={"app_staging": service(first_error=UNDEFINED)}),
         "branches",
+    ),
+    Case(
+        "SCHEMA_DRIFT",
+        "a table that is missing since the start, of a service that has been ill since then",
+        situation(services={"app_staging": service(health="unhealthy", age_s=9000, first_error=AT_START)}),
+        situation(services={"app_staging": service(health="unhealthy", age_s=90_000, first_error=AT_START)}),
+    ),
+    Case(
+        "SCHEMA_DRIFT",
+        "a request that fails now, by an error of now",
+        situation(http={"public": {"/ready": answer(500)}}, services={"app_staging": service(first_error=UNDEFINED)}),
+        situation(http={"public": {"/ready": answer(500)}}, services={"app_staging": service(first_error=AT_START)}),
     ),
     Case(
         "SCHEMA_DRIFT",

@@ -33,6 +33,19 @@ def test_nothing_at_all_to_look_at_is_no_fault() -> None:
     assert diagnose(Situation(situation().declared)) == []
 
 
+DAY_S = 86_400
+LOGGED = {
+    "a table that is missing": error("psycopg2.errors.UndefinedTable", 'relation "x" does not exist'),
+    "a module that is missing": NO_MODULE,
+    "a setting that does not fit": error("SettingsError", 'error parsing value for field "cors_origins"'),
+    "a secret that is missing": error("ValueError", "API_KEY environment variable must be set"),
+    "a password that breaks its URL": error("ValueError", "Port could not be cast to integer value as 'a'"),
+    "a directory that may not be written to": error("PermissionError", "[Errno 13] Permission denied: '/x'"),
+}
+"""What an application may log, or be made to log by whoever sends it a request."""
+PROXY_IS_OUT = {"units": {"docker.service": unit(), "caddy.service": unit("inactive")}}
+NOTICED = failure("NOT_HEALTHY", "caddy.service is inactive", phase="watch", exit_status=None)
+
 CHAINS = {
     "an empty server: the checkout, before all that misses it": (
         situation(
@@ -136,6 +149,27 @@ CHAINS = {
 @pytest.mark.parametrize(("given", "code"), CHAINS.values(), ids=CHAINS.keys())
 def test_the_root_is_named_not_the_last_symptom(given: Situation, code: str) -> None:
     assert root(given) == code
+
+
+@pytest.mark.parametrize("age_s", [9, DAY_S])
+@pytest.mark.parametrize("logged", LOGGED.values(), ids=LOGGED.keys())
+def test_what_a_well_service_has_logged_keeps_nothing_from_being_mended(logged: dict, age_s: int) -> None:
+    wrote = {"first_error": {**logged, "age_s": age_s}, "recent": [{**logged, "age_s": age_s}]}
+    app, unchecked = service(**wrote), service("redis_staging", health="none", **wrote)
+    for seen in (NOTICED, failure("PROOF_FAILED", "ERP: orders: GET / answered 502: no", phase="verify")):
+        statements = statement("orders", "GET /api/orders answered 502: no; expected 200")
+        given = situation(
+            seen, services={"app_staging": app, "redis_staging": unchecked}, statements=statements, units=PROXY_IS_OUT
+        )
+        assert [match.cause.code for match in diagnose(given)] == ["PROXY_DOWN"]
+
+
+@pytest.mark.parametrize("logged", LOGGED.values(), ids=LOGGED.keys())
+def test_what_was_logged_a_day_ago_does_not_explain_why_a_service_is_silent_now(logged: dict) -> None:
+    old = {**logged, "age_s": DAY_S}
+    hung = service(health="unhealthy", age_s=2 * DAY_S, ended_age_s=2 * DAY_S, first_error=old, recent=[old])
+    silent = {"public": {}, "ports": {"8002": {"/health": SILENT}}}
+    assert root(situation(services={"app_staging": hung}, http=silent)) == "SERVICE_HUNG"
 
 
 def test_a_chain_is_kept_whole_behind_its_root() -> None:
