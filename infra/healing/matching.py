@@ -22,7 +22,6 @@ __all__ = [
     "proof",
     "section",
     "services",
-    "shell_word",
     "step_lines",
     "text",
     "the_error",
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -210,11 +208,6 @@ def proof(source: str, line: Any) -> tuple[Proof, ...]:
     """Return one line of evidence, as short as a reader wants it."""
     shown = " ".join(str(line).split())
     return (Proof(source, shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"),)
-
-
-def shell_word(value: Any) -> str:
-    """Return a value as one word of a command that a person will paste."""
-    return shlex.quote("".join(each for each in str(value)[:SHOWN] if each.isprintable()))
 
 
 def _stack(situation: Situation) -> dict[str, Any]:

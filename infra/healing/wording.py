@@ -1,7 +1,8 @@
 """A cause's sentences with the match's subject and details filled in, and text made safe to look at.
 
 Names are filled in by a plain lookup: a value is put where its name stands and is never looked into or filled in
-again, so that what a log says can't become part of a sentence's form.
+again, so that what a log says can't become part of a sentence's form. Where a sentence is a command, each value is one
+word of it, whatever stands in it: a person will paste it into a shell.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 __all__ = ["asked", "fill", "impact_of", "next_steps_of", "title_of", "visible"]
 
 import re
+import shlex
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from infra.healing.model import Match, Role
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_COMMAND = re.compile(
+    r"(?:alembic|cd|curl|date|dig|docker|doctl|git|greenroom|nc|openssl|ssh-keyscan|timedatectl) ",
+)
+_LONGEST_WORD = 300
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LAYOUT = {"\n", "\t"}
@@ -29,9 +35,7 @@ def fill(text: str, values: Mapping[str, Any]) -> str:
 
     def found(name: re.Match[str]) -> str:
         value = values.get(name[1])
-        if value is None:
-            return name[0]
-        return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        return name[0] if value is None else _text(value)
 
     return _NAME.sub(found, text)
 
@@ -52,8 +56,10 @@ def impact_of(match: Match) -> str:
 
 
 def next_steps_of(match: Match) -> tuple[str, ...]:
-    """Return the commands for a person."""
-    return tuple(fill(step, _values(match)) for step in match.cause.next_steps)
+    """Return what a person does next: sentences, and commands in which every value that is no plain word is quoted."""
+    plain = _values(match)
+    words = {name: _shell_word(value) for name, value in plain.items() if value is not None}
+    return tuple(fill(step, words if _COMMAND.match(step) else plain) for step in match.cause.next_steps)
 
 
 def visible(text: str) -> str:
@@ -72,6 +78,15 @@ def _shown(character: str) -> str:
     if number <= 0xFF:  # noqa: PLR2004 - two hexadecimal digits
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"  # noqa: PLR2004 - four of them
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _shell_word(value: Any) -> str:
+    """Return a value as one word of a command, without anything that a terminal would act on."""
+    return shlex.quote("".join(each for each in _text(value)[:_LONGEST_WORD] if each.isprintable()))
 
 
 def _values(match: Match) -> dict[str, Any]:

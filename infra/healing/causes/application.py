@@ -75,7 +75,7 @@ CAUSES = (
         impact="{subject} does not serve, although its container may be up. Restarting it does not help.",
         role="devops",
         next_steps=(
-            "{place}: {line}",
+            "look at {place}: {line}",
             "add the package to the image's requirements, or mend the import (packages of --user need a HOME there)",
             _CODE,
         ),

