@@ -90,6 +90,11 @@ def _prune(situation: Situation, match: Match) -> tuple[Act, ...]:
     return Act(Verb.PRUNE_IMAGES, match.subject, why, undo), _converge(match)
 
 
+def _engine(match: Match) -> tuple[Act, ...]:
+    """Start the unit that does not run; where the match names none of the engine's, the engine itself."""
+    return _unit(match.subject if match.subject in _ENGINE else _DOCKER, match)
+
+
 def _unit(unit: str, match: Match) -> tuple[Act, ...]:
     act = Act(Verb.START_UNIT, unit, f"{unit} does not serve", f"systemctl stop {unit}")
     return act, _converge(match)
@@ -206,14 +211,15 @@ def _directory_is_known(situation: Situation, match: Match) -> str:
     return ""
 
 
-_DOCKER, _PROXY = UNITS[0], UNITS[2]
+_DOCKER, _CONTAINERD, _PROXY = UNITS
+_ENGINE = (_DOCKER, _CONTAINERD)
 _ENTRIES = (
     Remedy("converge", (Verb.CONVERGE,), _is_declared, lambda _situation, match: (_converge(match),)),
     Remedy("wait", (Verb.WAIT, Verb.CONVERGE), _always, _wait),
     Remedy("await-host", (Verb.AWAIT_HOST, Verb.CONVERGE), _always, _await_host),
     Remedy("power-on", (Verb.POWER_ON, Verb.CONVERGE), _droplet_is_ours, _power_on),
     Remedy("prune", (Verb.PRUNE_IMAGES, Verb.CONVERGE), _is_prunable, _prune),
-    Remedy("docker", (Verb.START_UNIT, Verb.CONVERGE), _always, lambda _situation, match: _unit(_DOCKER, match)),
+    Remedy("docker", (Verb.START_UNIT, Verb.CONVERGE), _always, lambda _situation, match: _engine(match)),
     Remedy("proxy", (Verb.START_UNIT, Verb.CONVERGE), _always, lambda _situation, match: _unit(_PROXY, match)),
     Remedy("restart", (Verb.RESTART_SERVICE, Verb.CONVERGE), _service_is_ours, _restart),
     Remedy("own-container", (Verb.REMOVE_CONTAINER, Verb.CONVERGE), _container_is_ours, _own_container),

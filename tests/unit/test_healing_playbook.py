@@ -130,6 +130,22 @@ def test_a_patched_commit_is_gone_on_with_only_where_both_settings_say_so() -> N
 
 
 @pytest.mark.parametrize(
+    ("subject", "unit"),
+    [
+        ("docker.service", "docker.service"),
+        ("containerd.service", "containerd.service"),
+        ("caddy.service", "docker.service"),
+        ("ssh.service", "docker.service"),
+        ("", "docker.service"),
+    ],
+)
+def test_of_the_engine_s_units_the_one_that_does_not_run_is_started_and_no_other(subject: str, unit: str) -> None:
+    start, _ = REMEDIES["docker"].plan(situation(), match("DOCKER_DOWN", subject))
+
+    assert (start.verb, start.subject) == (Verb.START_UNIT, unit)
+
+
+@pytest.mark.parametrize(
     ("details", "seconds"), [({}, 30.0), ({"retry_after_s": 7}, 7.0), ({"retry_after_s": 999}, 120.0)]
 )
 def test_what_the_other_side_asks_for_is_waited(details: dict[str, Any], seconds: float) -> None:
