@@ -106,7 +106,7 @@ class Verb(StrEnum):
     RENEW_CERTIFICATE = "renew-certificate"
     """Have the proxy get its certificate once more."""
     PRUNE_IMAGES = "prune-images"
-    """Remove dangling images and unused build cache; nothing that has a name, and no volume."""
+    """Remove our dangling images, and unused build cache where nobody else has containers; no volume, nothing named."""
     POWER_ON = "power-on"
     """Switch the stack's own droplet on."""
     OFFER_PATCH = "offer-patch"

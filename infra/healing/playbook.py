@@ -182,7 +182,7 @@ def _is_prunable(situation: Situation, match: Match) -> str:
     del situation
     amount = match.details.get("prunable_bytes")
     if isinstance(amount, int | float) and amount <= 0:
-        return "there is no dangling image and no unused build cache to remove"
+        return "there is no dangling image and no unused build cache of ours to remove"
     return ""
 
 

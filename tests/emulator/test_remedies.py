@@ -229,18 +229,26 @@ def test_an_expired_certificate_is_renewed_once_more(ward: Ward) -> None:
 
 
 def test_only_what_has_no_name_is_pruned(ward: Ward) -> None:
-    ward.shell("docker volume create precious; printf 'FROM redis:7-alpine\\nRUN true\\n' | docker build -q -t twice -")
-    ward.shell("printf 'FROM redis:7-alpine\\nRUN echo other > /tmp/x\\n' | docker build -q -t twice -")
+    build = "docker build -q --label com.docker.compose.project"
+    ward.shell("docker volume create precious")
+    for project in ("hello", "other"):
+        for content in ("RUN true", f"RUN echo {project} > /tmp/x"):
+            file = f"FROM redis:7-alpine\\n{content}\\n"
+            ward.shell(f"printf '{file}' | {build}={project} -t {project}-twice -")
+    foreign = "docker images -q --filter dangling=true --filter label=com.docker.compose.project=other"
+    left = ward.shell(foreign)
+    assert left
     named = ward.shell("docker images --format '{{.Repository}}:{{.Tag}}' | grep -v none | sort")
 
     healed = ward.perform(Verb.PRUNE_IMAGES, "")
 
     assert healed.succeeded, healed
-    assert "0 dangling images, 0 unused cache entries" in healed.after
-    assert ward.shell("docker images --format '{{.Repository}}:{{.Tag}}' | sort") == named
+    assert "0 own dangling images, 0 unused cache entries" in healed.after
+    assert ward.shell(foreign) == left, "another project's stay"
+    assert ward.shell("docker images --format '{{.Repository}}:{{.Tag}}' | grep -v none | sort") == named
     assert "precious" in ward.shell("docker volume ls -q")
     assert "there is no dangling image" in ward.perform(Verb.PRUNE_IMAGES, "").refused
-    ward.shell("docker volume rm precious; docker rmi twice")
+    ward.shell(f"docker volume rm precious; docker rmi hello-twice other-twice {left}")
 
 
 def test_the_lock_file_is_made_by_the_image_s_own_npm_and_the_checkout_is_not_touched(

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+OWN = "com.docker.compose.project=erp"
+
 
 class FakeEngine(BaseHTTPRequestHandler):
     """A Docker engine that has three containers, and notes everything that it is asked."""
@@ -19,16 +21,16 @@ class FakeEngine(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self._note()
         if path == "/containers/json":
-            wanted = json.loads(parse_qs(urlsplit(self.path).query)["filters"][0])["label"]
-            listed = [name for name, each in self.containers.items() if set(wanted) <= labels_of(each)]
-            self._answer(200, [{"Id": name} for name in listed])
+            wanted = set(self._filters().get("label", []))
+            listed = {name: each for name, each in self.containers.items() if wanted <= labels_of(each)}
+            self._answer(200, [{"Id": name, "Labels": each["Config"]["Labels"]} for name, each in listed.items()])
         elif path.startswith("/containers/"):
             found = self.containers.get(path.split("/")[2])
             self._answer(200 if found else 404, found or {"message": "none"})
         else:
             answers: dict[str, Any] = {
                 "/info": {"DockerRootDir": "/"},
-                "/images/json": [{}],
+                "/images/json": [{}] if self._filters().get("label", [OWN])[0] == OWN else [],
                 "/images/img/json": {"Config": {"Labels": {"com.docker.compose.project": "erp"}}},
                 "/volumes": {"Volumes": [{"Name": "data"}]},
                 "/system/df": {"BuildCache": [{"InUse": False}]},
@@ -47,6 +49,9 @@ class FakeEngine(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self.containers.pop(self._note().split("/")[2], None)
         self._answer(200, {})
+
+    def _filters(self) -> dict[str, list[str]]:
+        return json.loads(parse_qs(urlsplit(self.path).query).get("filters", ["{}"])[0])
 
     def log_message(self, *_: Any) -> None:
         return

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from infra.errors import StepError, UnreachableError
 from infra.healing.hands import ARGUMENTS, UNITS, Hands, Seen
 from infra.healing.model import Act, Declared, Outcome, Verb
-from infra.transport.remote import remedies, verbs
+from infra.transport.remote import prunable, remedies, verbs
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.processes import Finished
 from infra.transport.remote.report import Redactor, Reporter
@@ -59,7 +59,7 @@ ENGINE_CALLS = (
     r"POST /containers/[^/]+/(stop|start|unpause)",
     r"POST /containers/[^/]+/kill\?signal=(SIGKILL|SIGCONT)",
     r"DELETE /containers/[^/]+\?v=false&force=false",
-    r'POST /images/prune\?filters={"dangling": \["true"\]}',
+    r'POST /images/prune\?filters={"dangling": \["true"\], "label": \["com\.docker\.compose\.project=erp"\]}',
     r"POST /build/prune\?all=true",
 )
 """All that a host's Docker engine may ever be asked."""
@@ -295,6 +295,54 @@ CONTAINERS = st.dictionaries(
 )
 
 
+def overrides(parent: Path) -> Path:
+    """Give the folder in which a host keeps what Greenroom adds to a project: one of its own, and one for its key."""
+    place = parent / "greenroom"
+    place.mkdir(exist_ok=True)
+    (place / "erp.yml").touch()
+    (place / "key").touch()
+    return place
+
+
+@pytest.mark.parametrize(
+    ("others", "pruned"),
+    [
+        ([], ["/images/prune", "/build/prune"]),
+        ([container("other", "web", state="exited")], ["/images/prune"]),
+        ([container("", "web", state="running")], ["/images/prune"]),
+    ],
+    ids=["alone", "beside another project", "beside a container of no project"],
+)
+def test_no_image_of_another_project_is_pruned_and_no_cache_that_may_be_a_neighbour_s(
+    engine: Path, monkeypatch: pytest.MonkeyPatch, others: list[dict[str, Any]], pruned: list[str]
+) -> None:
+    monkeypatch.setattr(remedies, "Engine", lambda: Engine(str(engine)))
+    monkeypatch.setattr(prunable, "OVERRIDES", str(overrides(engine.parent)))
+    here = [container("erp", "app", state="running"), *others]
+    FakeEngine.asked, FakeEngine.containers = [], {str(number): each for number, each in enumerate(here)}
+
+    verbs.act({"do": "prune_images"}, Reporter(lambda _event: None, Redactor([])))
+
+    posted = [each for each in FakeEngine.asked if each.startswith("POST ")]
+    assert [each.removeprefix("POST ").partition("?")[0] for each in posted] == pruned
+    assert posted[0].endswith('"label": ["com.docker.compose.project=erp"]}')
+
+
+def test_where_nothing_is_known_to_be_ours_nothing_is_pruned(
+    engine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(remedies, "Engine", lambda: Engine(str(engine)))
+    FakeEngine.containers = {"1": container("erp", "app", state="running")}
+    for place in (tmp_path, tmp_path / "none"):
+        monkeypatch.setattr(prunable, "OVERRIDES", str(place))
+        FakeEngine.asked, act = [], {"do": "prune_images"}
+
+        verbs.act(act, Reporter(lambda _event: None, Redactor([])))
+
+        assert "no dangling image and no unused build cache of ours" in json.loads(act["printed"])["refused"]
+        assert not [each for each in FakeEngine.asked if each.startswith("POST ")]
+
+
 @given(act=ACTIONS, containers=CONTAINERS, active=st.sampled_from(["active", "failed", "inactive"]))
 @settings(max_examples=300, deadline=None)
 def test_on_the_host_too_nothing_but_listed_operations_comes_of_any_act(
@@ -316,6 +364,7 @@ def test_on_the_host_too_nothing_but_listed_operations_comes_of_any_act(
         patch.setattr(remedies, "run", run)
         patch.setattr("infra.transport.remote.proxy_state.run", run)
         patch.setattr(remedies, "Engine", lambda: Engine(str(engine)))
+        patch.setattr(prunable, "OVERRIDES", str(overrides(engine.parent)))
         patch.setattr(remedies, "_POLL_S", 0.0)
         patch.setattr(remedies, "_UNIT_WITHIN_S", 0.0)
         patch.setattr(remedies, "_RENEWED_WITHIN_S", (0.0, 0.0))

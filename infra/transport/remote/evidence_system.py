@@ -14,6 +14,7 @@ from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.processes import run
+from infra.transport.remote.prunable import dangling_images, unused_cache
 
 PATIENCE_S = 2.5
 UNITS = ("docker.service", "containerd.service", "caddy.service", "ssh.service", "nftables.service")
@@ -140,20 +141,18 @@ def _largest(paths: list[str]) -> list[dict[str, Any]]:
 
 
 def _prunable() -> dict[str, Any]:
-    """Return what a prune of dangling images and unused build cache would give back, in bytes."""
+    """Return what a prune of our dangling images and of unused build cache would give back, in bytes."""
+    engine = Engine(timeout_s=PATIENCE_S)
     try:
-        usage = Engine(timeout_s=PATIENCE_S).get("/system/df")
+        images, cache = dangling_images(engine), unused_cache(engine)
+        used = {each["ImageID"] for each in engine.get("/containers/json", {"all": "true"})}
     except EngineRefusal as refusal:
         return {"error": str(refusal), "images_bytes": 0, "cache_bytes": 0}
-    images_here = usage.get("Images") or []
-    dangling = [each for each in images_here if _is_dangling(each) and int(each.get("Containers") or 0) <= 0]
-    unused = [each for each in usage.get("BuildCache") or [] if not each.get("InUse") and not each.get("Shared")]
-    images, cache = sum(each["Size"] for each in dangling), sum(each["Size"] for each in unused)
-    return {"error": "", "images_bytes": images, "cache_bytes": cache}
-
-
-def _is_dangling(image: dict[str, Any]) -> bool:
-    return not [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
+    return {
+        "error": "",
+        "images_bytes": sum(each["Size"] for each in images if each["Id"] not in used),
+        "cache_bytes": sum(each["Size"] for each in cache if not each.get("Shared")),
+    }
 
 
 def _unit(block: str) -> tuple[str, dict[str, Any]]:

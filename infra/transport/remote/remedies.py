@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.processes import run
 from infra.transport.remote.proxy_state import CERTIFICATES, answers, file_configuration, running_configuration, trusted
+from infra.transport.remote.prunable import PROJECT, dangling_images, filters_of, own_projects, unused_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from infra.transport.remote.report import Reporter
 
 UNITS = ("docker.service", "containerd.service", "caddy.service")
-_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+_SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
 _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _PROXY = "caddy.service"
@@ -117,7 +118,7 @@ def remove_container_act(act: dict[str, Any], report: Reporter) -> Seen:
     if not container:
         raise _RefusalError(f"there is no container {name}")
     before = f"{container['Name'].lstrip('/')} {container['Id'][:12]}: {_state(container['State'])}"
-    owner = _label(container, _PROJECT)
+    owner = _label(container, PROJECT)
     if owner != act["project"]:
         whose = f"belongs to the project {owner}" if owner else "belongs to no compose project"
         raise _RefusalError(f"the container {name} {whose}, not to {act['project']}", before)
@@ -136,16 +137,21 @@ def remove_container_act(act: dict[str, Any], report: Reporter) -> Seen:
 
 @_looking
 def prune_images_act(act: dict[str, Any], report: Reporter) -> Seen:
-    """Remove dangling images and build cache that nothing uses. What has a name stays, and so does every volume."""
+    """Remove our dangling images, and build cache that nothing uses where nobody else has a container here.
+
+    What has a name stays, and so does every volume, and whatever may be a neighbour's.
+    """
     del act
     engine = Engine()
     root = str(engine.get("/info")["DockerRootDir"])
     before = _room(engine, root)
     if not before["dangling"] and not before["cache"]:
-        raise _RefusalError("there is no dangling image and no unused build cache", _room_text(before))
-    report.say(f"{before['dangling']} dangling images, {before['cache']} entries of build cache")
-    engine.call("POST", "/images/prune", {"filters": {"dangling": ["true"]}}, timeout_s=300.0)
-    engine.call("POST", "/build/prune", {"all": "true"}, timeout_s=300.0)
+        raise _RefusalError("there is no dangling image and no unused build cache of ours", _room_text(before))
+    report.say(f"{before['dangling']} own dangling images, {before['cache']} entries of build cache")
+    for project in own_projects():
+        engine.call("POST", "/images/prune", {"filters": filters_of(project)}, timeout_s=300.0)
+    if before["cache"]:
+        engine.call("POST", "/build/prune", {"all": "true"}, timeout_s=300.0)
     after = _room(engine, root)
     fewer = after["dangling"] + after["cache"] < before["dangling"] + before["cache"]
     return Seen(succeeded=fewer, before=_room_text(before), after=_room_text(after), refused="")
@@ -202,7 +208,7 @@ def _made_by_compose(engine: Engine, container: dict[str, Any]) -> bool:
     if _label(container, _ONE_OFF):
         return True
     image = engine.get(f"/images/{container['Image']}/json")
-    return _PROJECT not in (image["Config"].get("Labels") or {})
+    return PROJECT not in (image["Config"].get("Labels") or {})
 
 
 def _health(state: dict[str, Any]) -> str:
@@ -218,15 +224,14 @@ def _state(state: dict[str, Any]) -> str:
 
 def _room(engine: Engine, root: str) -> dict[str, int]:
     """Tell what could be pruned, and how much room the engine's disk has, in bytes."""
-    dangling = engine.get("/images/json", {"filters": {"dangling": ["true"]}})
-    cache = engine.get("/system/df", {"type": "build-cache"}).get("BuildCache") or []
-    disk = os.statvfs(root)
-    unused = sum(1 for each in cache if not each["InUse"])
-    return {"dangling": len(dangling), "cache": unused, "free": disk.f_bavail * disk.f_frsize}
+    dangling, cache, disk = dangling_images(engine), unused_cache(engine), os.statvfs(root)
+    return {"dangling": len(dangling), "cache": len(cache), "free": disk.f_bavail * disk.f_frsize}
 
 
 def _room_text(room: dict[str, int]) -> str:
-    return f"{room['dangling']} dangling images, {room['cache']} unused cache entries, {room['free'] >> 20} MiB free"
+    return (
+        f"{room['dangling']} own dangling images, {room['cache']} unused cache entries, {room['free'] >> 20} MiB free"
+    )
 
 
 # ---- units

@@ -17,7 +17,7 @@ mount --bind /mnt/lab-docker /var/lib/docker
 umount /mnt/lab-docker
 systemctl start docker.service
 docker ps -aq | xargs -r docker start >/dev/null
-id=$(docker run -d redis:7-alpine dd if=/dev/urandom of=/data.bin bs=1M count=450)
+id=$(docker run -d --label com.docker.compose.project=tsh_erp_staging redis:7-alpine dd if=/dev/urandom of=/data.bin bs=1M count=450)
 docker wait $id >/dev/null; docker commit $id >/dev/null; docker rm -v $id >/dev/null
 left=$(df -m --output=avail /var/lib/docker | tail -1)
 fallocate -l $((left - 3))M /var/lib/docker/lab-fill
