@@ -136,6 +136,13 @@ class Lab:
             if done.status == 0 and not self.wrong(patience_s=45.0):
                 return
         self.say(f"the stack does not come back ({self.wrong()}); deploying it anew")
+        self.renew()
+
+    def renew(self) -> None:
+        """Deploy the whole stack anew, with markers and neighbours: for what a case has destroyed for good."""
+        self.stop_background()
+        self.restore_files()
+        self.forget_case()
         self.greenroom("destroy", "--yes")
         self.run([str(self.directory / ".venv/bin/greenroom"), "cloud", "reset", "--yes"])
         shutil.rmtree(self.home, ignore_errors=True)
