@@ -150,9 +150,16 @@ class Lab:
         self.make()
 
     def forget_case(self) -> None:
-        """Forget what a case has put into the environment of the commands at the desk."""
+        """Forget what a case has put into the environment of the commands, and put its incidents beside the desk.
+
+        The watch asks a person about a fault that it has healed twice within an hour; a lab meets the same one oftener.
+        """
         self.environment.clear()
         self.notes.clear()
+        beside = self.directory.with_name(f"{self.directory.name}.seen") / "incidents"
+        beside.mkdir(parents=True, exist_ok=True)
+        for each in (self.home / STACK / "incidents").glob("*/"):
+            shutil.move(each, beside / each.name)
 
     def wrong(self, *, patience_s: float = 0.0) -> str:
         """Say what is not as it should be, by a quick look of our own; empty where all is well."""
