@@ -76,6 +76,7 @@ class World:
         self._session, self._halting, self._audit, self._dry_run = session, halting, audit, dry_run
         self._engine = EngineRuns(session, halting, at=self._at)
         self._undeployed: list[str] | None = None if deploys else []
+        """What an edit of the settings waits for, once looked for; None where this run may deploy."""
         self._holder, self._incident = holder, incident
         self._account = CloudAccount.of(session.environment)
         self._cloud: Answer | None = None
