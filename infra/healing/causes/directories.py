@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from infra.healing.causes.claims import said_by_docker
 from infra.healing.causes.containers import is_ill
 from infra.healing.causes.logged import explaining
+from infra.healing.causes.migrations import MIGRATING
 from infra.healing.matching import (
     Seen,
     cause,
+    failed,
     find_drift,
     first_line,
     listed,
@@ -20,6 +22,7 @@ from infra.healing.matching import (
     proof,
     section,
     services,
+    step_lines,
     text,
     the_error,
 )
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _DENIED = re.compile(r"\[Errno 13\] Permission denied: '([^'\n]{1,400})'")
 _NODE_DENIED = re.compile(r"EACCES: permission denied, [a-z]{1,20} '([^'\n]{1,400})'")
 _NO_SOURCE = re.compile(r".{0,300}?bind source path does not exist: (/[^\s\"']{1,400})")
+_DAEMON = "Error response from daemon: "
 _OWNER = re.compile(
     r"(/\S{1,400}?)(?: is missing| belongs to | has mode | has another mode or owner| is \S{1,80}'s\b| is no directory)"
 )
@@ -98,9 +102,18 @@ def _directory_undeclared(situation: Situation) -> Iterator[Seen]:
                 0.9,
                 {"service": name, "where": where},
             )
-    missing = first_line(_NO_SOURCE, said_by_docker(situation))
+    missing = first_line(_NO_SOURCE, _refused(situation))
     if missing and missing[1] not in declared:
         yield Seen(missing[1], proof("docker", missing.string), 0.97, {"service": "a service", "where": missing[1]})
+
+
+def _refused(situation: Situation) -> list[str]:
+    """Return what Docker said of a container that it did not make.
+
+    Of a migration that is its last line: nothing ran in the container that could have said it.
+    """
+    last = step_lines(failed(situation, *MIGRATING))[-1:]
+    return [*said_by_docker(situation), *(line for line in last if line.startswith(_DAEMON))]
 
 
 def _holds(target: str, path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from situations import HOME, PROJECT, SILENT, Case, drift, error, failure, service, situation
 
+NO_BIND = 'Error response from daemon: invalid mount config for type "bind": bind source path does not exist: /srv/none'
 UP = "COMPOSE_UP_FAILED"
 ALLOCATED = (
     "driver failed programming external connectivity on endpoint tsh_erp_app_staging (97280359c01c): "
@@ -201,7 +202,7 @@ CASES = (
         situation(
             failure(
                 UP,
-                'Error response from daemon: invalid mount config for type "bind": bind source path does not exist: /srv/none',
+                NO_BIND,
                 phase="compose-up",
             )
         ),
@@ -212,6 +213,13 @@ CASES = (
                 phase="compose-up",
             )
         ),
+        "/srv/none",
+    ),
+    Case(
+        "DIRECTORY_UNDECLARED",
+        "a bind that nobody made, met by the migration",
+        situation(failure("MIGRATION_FAILED", NO_BIND, phase="migrate")),
+        situation(failure("MIGRATION_FAILED", f"{NO_BIND}\nINFO  [alembic] it is only a log's line", phase="migrate")),
         "/srv/none",
     ),
     Case(
