@@ -99,7 +99,7 @@ class Session:
             self._driver = choose_driver(
                 self.root,
                 self.stack,
-                backend=self._backend(),
+                backend=self.backend,
                 passphrase=self.passphrase,
                 environment=self.environment,
                 on_event=self._emit,
@@ -206,7 +206,9 @@ class Session:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")}
         return {**own, **self._cloud_environment, **self._pinned, VARIABLE: str(self.directory / "report.json")}
 
-    def _backend(self) -> Path:
+    @property
+    def backend(self) -> Path:
+        """The directory that the state is kept below; raises ConfigurationError where that is no directory."""
         url = os.environ.get("PULUMI_BACKEND_URL", "")
         if not url:
             return self.home

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["StackSight"]
 
 import json
-import os
 import socket
 import threading
 import time
@@ -52,8 +51,7 @@ class StackSight:
         self._session, self.wait = session, wait
         self._read = _State(-1.0)
         self._lock = threading.Lock()
-        backend = os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
-        root = (Path(backend).expanduser() if backend else session.home) / ".pulumi"
+        root = session.backend / ".pulumi"
         self._state = root / "stacks" / PROJECT / f"{session.stack}.json"
         self._locks = root / "locks" / ORGANIZATION / PROJECT / session.stack
 

@@ -180,11 +180,4 @@ def _unit(session: Session) -> str:
 
 def _backend(session: Session) -> str:
     """Give the absolute directory of a state that is kept elsewhere than at home, empty where it is there."""
-    url = os.environ.get("PULUMI_BACKEND_URL", "")
-    if not url:
-        return ""
-    if not url.startswith("file://"):
-        found = url.split("://", maxsplit=1)[0]
-        hint = f"PULUMI_BACKEND_URL=file://DIRECTORY greenroom watch --print-unit -s {session.stack}"
-        raise ConfigurationError([Problem("environment", "PULUMI_BACKEND_URL", found, "file://DIRECTORY")], hint=hint)
-    return str(Path(url.removeprefix("file://")).expanduser().resolve())
+    return str(session.backend.resolve()) if os.environ.get("PULUMI_BACKEND_URL") else ""
