@@ -165,6 +165,11 @@ def _rights(posture: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "docker-5.5", "privileged: true", "no privileged container"
     for name in posture["namespaces"]:
         yield _NAMESPACES[name]
+    for name, container in posture["joined"].items():
+        check, _, expected = _NAMESPACES[name]
+        yield check, f"the {name} namespace of container {container}", expected
+    if posture["cgroup_parent"]:
+        yield "docker-5.25", f"cgroup_parent: {posture['cgroup_parent']}", "control groups of its own"
     for name in posture["cap_add"]:
         if name in _PARTICULAR:
             yield "docker-5.4", f"cap_add: {name}", "no capability that reaches the machine"
@@ -176,8 +181,8 @@ def _option(option: str) -> Iterator[tuple[str, str, str]]:
     name, _, value = option.partition(":")
     if is_own_filter(option):
         yield "docker-5.22", f"seccomp:{value}", "the engine's filter of system calls"
-    elif name == "apparmor" and value == "unconfined":
-        yield "docker-5.2", "apparmor:unconfined", "the engine's AppArmor profile"
+    elif name == "apparmor" and value != "docker-default":
+        yield "docker-5.2", f"apparmor:{value}", "the engine's AppArmor profile"
     elif name == "no-new-privileges" and value == "false":
         yield "docker-5.26", "no-new-privileges:false", "no new privileges"
     elif name == "systempaths" and value == "unconfined":

@@ -64,6 +64,10 @@ REFUSED = [
     ({"uts": "host"}, "docker-5.21", "uts: host"),
     ({"userns_mode": "host"}, "docker-5.31", "userns_mode: host"),
     ({"cgroup": "host"}, "docker-5.25", "cgroup: host"),
+    ({"network_mode": "container:other"}, "docker-5.10", "the network namespace of container other"),
+    ({"pid": "container:other"}, "docker-5.16", "the pid namespace of container other"),
+    ({"ipc": "container:other"}, "docker-5.17", "the ipc namespace of container other"),
+    ({"cgroup_parent": "system.slice"}, "docker-5.25", "cgroup_parent: system.slice"),
     ({"cap_add": ["SYS_ADMIN"]}, "docker-5.4", "cap_add: SYS_ADMIN"),
     ({"cap_add": ["cap_net_admin"]}, "docker-5.4", "cap_add: NET_ADMIN"),
     ({"cap_add": ["ALL"]}, "docker-5.4", "cap_add: ALL"),
@@ -71,6 +75,7 @@ REFUSED = [
     ({"security_opt": ["seccomp=unconfined"]}, "docker-5.22", "seccomp:unconfined"),
     ({"security_opt": ["seccomp:./open.json"]}, "docker-5.22", "seccomp:./open.json"),
     ({"security_opt": ["apparmor:unconfined"]}, "docker-5.2", "apparmor:unconfined"),
+    ({"security_opt": ["apparmor=own"]}, "docker-5.2", "apparmor:own"),
     ({"security_opt": ["systempaths=unconfined"]}, "greenroom-11", "systempaths:unconfined"),
     ({"security_opt": ["no-new-privileges:false"]}, "docker-5.26", "no-new-privileges:false"),
     ({"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]}, "docker-5.18", "the device /dev/kvm"),
@@ -213,6 +218,11 @@ def test_the_volumes_of_another_service_are_judged_where_they_are_taken() -> Non
 
 def test_the_engine_s_own_filter_may_be_named() -> None:
     assert found({"security_opt": ["seccomp=builtin"]}) == []
+    assert found({"security_opt": ["apparmor=docker-default"]}) == []
+
+
+def test_the_namespaces_of_another_service_are_the_project_s_own() -> None:
+    assert found({"network_mode": "service:db", "pid": "service:db", "ipc": "service:db"}) == []
 
 
 def test_the_machine_s_network_is_found_under_any_name() -> None:

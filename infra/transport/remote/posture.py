@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_KEYS = {"network": "network_mode", "userns": "userns_mode"}
+"""Compose's own key for a namespace, where it is not the namespace's name."""
 FLOOR = "confined/1"
 """Part of every service's digest: raise it when the floor in `infra.commands.confinement` changes."""
 _ELSEWHERE = frozenset(("ceph", "cifs", "nfs", "nfs4", "tmpfs"))
@@ -26,6 +28,8 @@ def posture(body: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     return {
         "privileged": bool(body.get("privileged")),
         "namespaces": _namespaces(body, model.get("networks") or {}),
+        "joined": _joined(body),
+        "cgroup_parent": str(body.get("cgroup_parent") or ""),
         "cap_add": _words(body.get("cap_add")),
         "cap_drop": _words(body.get("cap_drop")),
         "security_opt": [str(each).replace("=", ":", 1) for each in body.get("security_opt") or []],
@@ -46,13 +50,18 @@ def _words(value: Any) -> list[str]:
 
 def _namespaces(body: dict[str, Any], networks: dict[str, Any]) -> list[str]:
     """Return which of the machine's namespaces the service shares: network, pid, ipc, uts, userns, cgroup."""
-    keys = {"network": "network_mode", "userns": "userns_mode"}
     names = ("network", "pid", "ipc", "uts", "userns", "cgroup")
-    shared = [name for name in names if body.get(keys.get(name, name)) == "host"]
+    shared = [name for name in names if body.get(_KEYS.get(name, name)) == "host"]
     joined = [networks.get(name) or {} for name in body.get("networks") or {}]
     if "network" not in shared and any(each.get("name") == "host" for each in joined):
         shared.insert(0, "network")
     return shared
+
+
+def _joined(body: dict[str, Any]) -> dict[str, str]:
+    """Return which container, that is no service's, the service shares a namespace with: its name by the namespace."""
+    asked = {name: str(body.get(_KEYS.get(name, name)) or "") for name in ("network", "pid", "ipc")}
+    return {name: mode.partition(":")[2] for name, mode in asked.items() if mode.startswith("container:")}
 
 
 def origin(options: dict[str, Any]) -> tuple[str, str] | None:
