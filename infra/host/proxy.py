@@ -26,6 +26,8 @@ _HOME = "/var/lib/caddy"
 _SOCKET = f"{_HOME}/admin.sock"
 _AUTHORITY = f"{_HOME}/.local/share/caddy/pki/authorities/local/root.crt"
 _UNIT = "caddy.service"
+_DIFFERS = "the proxy's configuration differs"
+_STALE = "the proxy runs with another configuration than its file"
 
 
 class ProxyProvider(HostProvider):
@@ -42,23 +44,25 @@ class ProxyProvider(HostProvider):
         return {**spec, "text": text, "expected": hashlib.sha256(text.encode()).hexdigest()}
 
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Ask for file, unit, admin socket and root certificate."""
-        del spec
+        """Ask for file, unit, admin socket, root certificate, and what the proxy runs with."""
         return {
             "file": {"kind": "file", "path": _FILE},
             "units": {"kind": "units", "names": [_UNIT]},
             "socket": {"kind": "file", "path": _SOCKET},
             "authority": {"kind": "file", "path": _AUTHORITY, "content": True},
+            "configuration": {"kind": "proxy", "recorded": spec.get("running") or ""},
         }
 
     def plan(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
         """Validate beside, swap, reload; restart where no admin socket listens yet."""
         differs = facts["file"]["digest"] != spec["expected"]
-        unit = facts["units"][_UNIT]
+        unit, stale = facts["units"][_UNIT], facts["configuration"]["stale"]
         is_active, is_enabled = unit["active"] == "active", unit["enabled"] == "enabled"
-        if not differs and is_active and is_enabled and facts["socket"]["exists"]:
+        runs = is_active and is_enabled and facts["socket"]["exists"]
+        if runs and not differs and not stale:
             return []
-        why = "the proxy's configuration differs" if differs else "the proxy is not running, now and at every boot"
+        why = _STALE if runs else "the proxy is not running, now and at every boot"
+        why = _DIFFERS if differs else why
         steps: list[acts.Act] = []
         if not is_enabled:
             steps.append(acts.run(why, ["systemctl", "enable", _UNIT], code="PROXY_FAILED"))
@@ -86,7 +90,10 @@ class ProxyProvider(HostProvider):
         differing: list[Finding] = []
         if file["digest"] != spec["expected"]:
             there = file["digest"] or "missing"
-            differing.append(of_file("the proxy's configuration differs", spec["expected"], there, file))
+            differing.append(of_file(_DIFFERS, spec["expected"], there, file))
+        elif facts["configuration"]["stale"]:
+            there = facts["configuration"]["running"]
+            differing.append(Finding(_STALE, spec.get("running") or "what the file says", there))
         there = f"{unit['active']}, {unit['enabled']}"
         if there != "active, enabled":
             differing.append(Finding(f"{_UNIT} is {there}", "active, enabled", there, unit.get("since")))
@@ -95,9 +102,10 @@ class ProxyProvider(HostProvider):
         return differing
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        """Return the root certificate of the proxy's own authority, and the file's digest."""
+        """Return the root certificate of the proxy's own authority, and the digests of the file and of what runs."""
         authority = facts["authority"].get("content", "") if spec["tls"] == "internal" else ""
-        return {"ca_certificate": authority, "digest": facts["file"]["digest"]}
+        running = facts["configuration"]["running"]
+        return {"ca_certificate": authority, "digest": facts["file"]["digest"], "running": running}
 
     def removal(self, spec: dict[str, Any]) -> list[acts.Act]:
         """Stop the proxy and remove its configuration."""
@@ -129,6 +137,6 @@ class Proxy(Resource, module="greenroom", name="Proxy"):
             "tls": tls,
             "email": email,
             "recipe": recipe("Caddyfile.j2"),
-            **dict.fromkeys(("ca_certificate", "digest", "expected")),
+            **dict.fromkeys(("ca_certificate", "digest", "expected", "running")),
         }
         super().__init__(ProxyProvider(), name, props, opts)

@@ -149,6 +149,13 @@ BY_HAND = (
     ByHand("unit: caddy stopped", "proxy", "systemctl stop caddy", "caddy.service is inactive", dated=True),
     ByHand("unit: caddy disabled", "proxy", "systemctl disable caddy", "caddy.service is active, disabled"),
     ByHand("proxy: edited", "proxy", "echo '# x' >> /etc/caddy/Caddyfile", "configuration differs", dated=True),
+    ByHand(
+        "proxy: runs with another configuration",
+        "proxy",
+        "sed 's/DENY/SAMEORIGIN/' /etc/caddy/Caddyfile >/run/other"
+        " && caddy reload --config /run/other --adapter caddyfile --address unix//var/lib/caddy/admin.sock; rm /run/other",
+        "the proxy runs with another configuration than its file",
+    ),
     ByHand("proxy: removed", "proxy", "rm /etc/caddy/Caddyfile", "configuration differs"),
     ByHand("mount: read-only", "volume", "mount -o remount,bind,ro /mnt/hello_data", "is mounted with other options"),
     ByHand("mount: nothing runs", "volume", "mount -o remount,bind,noexec /mnt/hello_data", "with other options"),

@@ -123,6 +123,7 @@ PROXY_FACTS = {
     "file": {**FILE, "digest": "d"},
     "units": {"caddy.service": ACTIVE},
     "socket": {**FILE, "kind": "other"},
+    "configuration": {"running": "r", "stale": False},
     "authority": {**FILE, "content": "CERTIFICATE"},
 }
 SERVED = (

@@ -87,8 +87,9 @@ TREE = {"exists": True, "commit": "a" * 40, "url": "r", "changed": [], "times": 
 VARIABLES = {"A": "1" * 16, "B": "2" * 16}
 ENV = {"path": "/d/.env", "owner": "deploy", "expected": "d", "variables": VARIABLES, "key": KEY}
 VOLUME = {"connection": REACH, "mount": "/mnt/x", "volume": "v", "directories": [], "options": ["rw"]}
-PROXY = {"expected": "d", "tls": "internal"}
-PROXIED = {"file": FILE, "units": {"caddy.service": UNIT}, "socket": FILE, "authority": FILE}
+PROXY = {"expected": "d", "tls": "internal", "running": "r"}
+RUNS = {"running": "r", "stale": False}
+PROXIED = {"file": FILE, "units": {"caddy.service": UNIT}, "socket": FILE, "authority": FILE, "configuration": RUNS}
 
 CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[str, str, str | None]]]] = [
     ("a quiet host", BaselineProvider(), BASELINE, HOST, []),
@@ -213,6 +214,13 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         [("ssh-ed25519 B", "ssh-ed25519 C", AT)],
     ),
     ("a proxy's file", ProxyProvider(), PROXY, {**PROXIED, "file": {**FILE, "digest": "x"}}, [("d", "x", AT)]),
+    (
+        "what a proxy runs with",
+        ProxyProvider(),
+        PROXY,
+        {**PROXIED, "configuration": {"running": "s", "stale": True}},
+        [("r", "s", None)],
+    ),
     (
         "mount options",
         DataVolumeProvider(),

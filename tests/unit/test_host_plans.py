@@ -129,6 +129,7 @@ DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, 
     (DataVolumeProvider(), VOLUME, VOLUME_FACTS, {"directory postgres": ABSENT}, "postgres is missing"),
     (ProxyProvider(), PROXY, PROXY_FACTS, {"file": {**FILE, "digest": "x"}}, "configuration differs"),
     (ProxyProvider(), PROXY, PROXY_FACTS, {"socket": ABSENT}, "not running"),
+    (ProxyProvider(), PROXY, PROXY_FACTS, {"configuration": {"running": "s", "stale": True}}, "another configuration"),
     (ProxyProvider(), PROXY, PROXY_FACTS, {"units": {"caddy.service": {**ACTIVE, "active": "failed"}}}, "not running"),
     (
         ProxyProvider(),

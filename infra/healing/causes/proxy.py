@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _PROXY = "caddy.service"
 _PROXY_FILE = re.compile(r"the proxy's configuration differs\Z")
+_PROXY_RUN = re.compile(r"the proxy runs with another configuration than its file\Z")
 _PROXY_UNIT = re.compile(r"(?:caddy\.service is (?!active, )|the proxy's admin socket is missing)")
 _FILTER = re.compile(
     r"(?:the packet filter|the firewall|nftables|/etc/nftables\.conf|sshd|/etc/ssh/|Docker's packet filter)"
@@ -74,6 +75,10 @@ def _proxy_stale(situation: Situation) -> Iterator[Seen]:
     proxy = section(situation, "proxy")
     if proxy.get("running") and proxy.get("differs") and not find_drift(situation, _PROXY_FILE):
         yield Seen("proxy", proof("caddy", f"what runs is not what {proxy.get('file')} says"), 0.9)
+        return
+    for each in find_drift(situation, _PROXY_RUN):
+        yield Seen("proxy", proof("drift", each.get("what")), 0.9)
+        return
 
 
 def _proxy_config_bad(situation: Situation) -> Iterator[Seen]:

@@ -5,8 +5,9 @@ A certificate is judged by a handshake that verifies it, as every visitor does; 
 
 from __future__ import annotations
 
-__all__ = ["CERTIFICATES", "Served", "answers", "file_configuration", "running_configuration", "trusted"]
+__all__ = ["CERTIFICATES", "Served", "answers", "file_configuration", "proxy_fact", "running_configuration", "trusted"]
 
+import hashlib
 import http.client
 import json
 import os
@@ -23,6 +24,7 @@ _DATA = f"{_HOME}/.local/share/caddy"
 _AUTHORITY = f"{_DATA}/pki/authorities/local/root.crt"
 CERTIFICATES = f"{_DATA}/certificates"
 _FILE = "/etc/caddy/Caddyfile"
+_WORDS = ("--config", _FILE, "--adapter", "caddyfile")
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _VERDICTS = {9: "early", 10: "expired", 62: "other-name"}
 """OpenSSL's verify codes (X509_V_ERR_…); every other one means that nobody who is trusted has signed it."""
@@ -48,6 +50,21 @@ class _Admin(http.client.HTTPConnection):
         self.sock.connect(_SOCKET)
 
 
+def proxy_fact(probe: dict[str, Any]) -> dict[str, Any]:
+    """Tell what the proxy runs with, by digest (empty where it does not answer), and whether its file says otherwise.
+
+    The file is only read by the proxy where what runs is not as `recorded`: that takes longer than the rest of a look.
+    """
+    running = running_configuration()
+    if running is None:
+        return {"running": "", "stale": False}
+    digest = hashlib.sha256(json.dumps(running, sort_keys=True).encode()).hexdigest()
+    if digest == probe["recorded"]:
+        return {"running": digest, "stale": False}
+    adapted = run(["caddy", "adapt", *_WORDS], user="caddy", timeout_s=30.0)
+    return {"running": digest, "stale": adapted.exit_status == 0 and json.loads(adapted.stdout) != running}
+
+
 def answers() -> bool:
     """Whether the proxy answers on its socket: a process that was stopped in its tracks does not."""
     return running_configuration() is not None
@@ -70,12 +87,11 @@ def running_configuration() -> Any:
 
 def file_configuration() -> tuple[Any, str]:
     """Return what the proxy's file says, and why it can't be taken; the proxy itself judges it, as its own user."""
-    words = ["--config", _FILE, "--adapter", "caddyfile"]
-    checked = run(["caddy", "validate", *words], user="caddy", timeout_s=30.0)
+    checked = run(["caddy", "validate", *_WORDS], user="caddy", timeout_s=30.0)
     if checked.exit_status != 0:
         told = [line for line in checked.printed.splitlines() if line]
         return None, told[-1][:500] if told else "no answer"
-    adapted = run(["caddy", "adapt", *words], user="caddy", timeout_s=30.0)
+    adapted = run(["caddy", "adapt", *_WORDS], user="caddy", timeout_s=30.0)
     return json.loads(adapted.stdout), ""
 
 

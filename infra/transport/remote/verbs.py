@@ -36,6 +36,7 @@ FACTS = {
     "mount": "volume",
     "packages": "system",
     "pending": "confirm",
+    "proxy": "proxy_state",
     "schema": "schema",
     "sshd": "hardening",
     "stack": "stack",

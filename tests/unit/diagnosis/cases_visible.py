@@ -309,6 +309,12 @@ CASES = (
         situation(proxy={"differs": True, "running": False}),
     ),
     Case(
+        "PROXY_STALE",
+        "by a look",
+        situation(drift=drift("the proxy runs with another configuration than its file", "Proxy")),
+        situation(drift=drift("the proxy's admin socket is missing", "Proxy")),
+    ),
+    Case(
         "PROXY_CONFIG_BAD",
         "the rendered one",
         situation(failure("PROXY_INVALID", "Error: adapting config: parsing caddyfile tokens", phase="proxy")),
