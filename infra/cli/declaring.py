@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["declared_of", "droplet_of", "endpoint_of_host", "settings_of"]
+__all__ = ["declared_of", "droplet_of", "endpoint_of_host", "settings_of", "volume_of"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,11 @@ def droplet_of(resources: Sequence[Resource], stack: str) -> DropletRecord | Non
         if each.name == "droplet" and each.id and not each.leftover:
             return DropletRecord(each.id, names.prefix, (names.tag,), str(each.outputs.get("ipv4Address", "")))
     return None
+
+
+def volume_of(resources: Sequence[Resource]) -> str:
+    """Return the id of the state's data volume; empty where there is none yet."""
+    return next((each.id or "" for each in resources if each.name == "volume" and not each.leftover), "")
 
 
 def endpoint_of_host(resources: Sequence[Resource]) -> Endpoint | None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from infra.cli.audit import mirror_head
-from infra.cli.declaring import declared_of, droplet_of, endpoint_of_host, settings_of
+from infra.cli.declaring import declared_of, droplet_of, endpoint_of_host, settings_of, volume_of
 from infra.cli.engine_runs import EngineRuns
 from infra.cli.proof import full_proof
 from infra.durable import save
@@ -28,7 +28,7 @@ from infra.healing.evidence import collect
 from infra.healing.failures import failure_of_error, statements_of
 from infra.healing.hands import Hands, Seen
 from infra.healing.healer import stamp
-from infra.healing.identity import MACHINE_PATH, MachineRecord, droplet_failure, machine_failure
+from infra.healing.identity import MACHINE_PATH, MachineRecord, droplet_failure, machine_failure, volume_failure
 from infra.healing.lock import OWN_HOLD_S, busy, hold_probe, holder_of, is_ours_still
 from infra.healing.lockfile import Patcher
 from infra.healing.model import Failure, Outcome, Situation, Statement, Verb
@@ -105,12 +105,15 @@ class World:
         self._session.console.say(text)
 
     def identify(self) -> Failure | None:
-        """Ask the cloud for the droplet, and the machine for its id; takes the host's lock with the same question."""
+        """Ask the cloud for droplet and volume, and the machine for its id; takes the host's lock with that question."""
         expected = droplet_of(self._resources(), self._session.stack)
         if expected is None:
             return None
         self._cloud = self._account.droplet(expected.id)
         if failure := droplet_failure(expected, self._cloud, at=self._at()):
+            return failure
+        volume = volume_of(self._resources())
+        if volume and (failure := volume_failure(volume, self._account.volume(volume), at=self._at())):
             return failure
         try:
             found = self._held()

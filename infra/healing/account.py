@@ -1,4 +1,4 @@
-"""The two questions that healing has for the cloud itself: what the droplet is like, and to switch it on.
+"""What healing asks of the cloud itself: what the droplet is like, whether the volume is there, and to switch on.
 
 A question is asked once. Nothing is asked again here where the cloud does not answer: retries are the provider's, and
 the healer waits and looks anew.
@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,10 @@ class CloudAccount:
     def droplet(self, id_: str) -> Answer:
         """Ask for a droplet."""
         return self._ask("GET", f"/v2/droplets/{int(id_)}")
+
+    def volume(self, id_: str) -> Answer:
+        """Ask for a volume."""
+        return self._ask("GET", f"/v2/volumes/{quote(id_, safe='')}")
 
     def power_on(self, id_: str) -> Answer:
         """Have a droplet switched on; the cloud answers before that is done."""

@@ -1,14 +1,15 @@
-"""Is it ours? Before any act the droplet in the cloud and the machine at its address have to be the state's own.
+"""Is it ours? Before any act droplet and volume in the cloud and the machine at the address have to be the state's own.
 
 A deployment was once sent to the production host because a constant had been copied. So the droplet's id, name, tag
 and address are asked of the cloud; the machine at that address has to present the pinned host key (the connection
-sees to that before a byte is sent) and, once seen, to keep its machine id. Whatever can't be proved is a failure with
-a code of its own: nothing is sent then.
+sees to that before a byte is sent) and, once seen, to keep its machine id. The data volume has to be there, because
+whatever brings back what is declared would put an empty one in the place of one that was deleted. Whatever can't be
+proved is a failure with a code of its own: nothing is sent then.
 """
 
 from __future__ import annotations
 
-__all__ = ["MACHINE_PATH", "DropletRecord", "MachineRecord", "droplet_failure", "machine_failure"]
+__all__ = ["MACHINE_PATH", "DropletRecord", "MachineRecord", "droplet_failure", "machine_failure", "volume_failure"]
 
 import hashlib
 import json
@@ -71,12 +72,14 @@ def droplet_failure(expected: DropletRecord, answer: Answer, *, at: str) -> Fail
     if answer.status == HTTPStatus.OK:
         differing = _differences(expected, answer.droplet)
         return _failure("HOST_MISMATCH", "\n".join(differing), at) if differing else None
-    said = f"the cloud answered {answer.status or 'nothing'} for droplet {expected.id} ({expected.name}): {answer.said}"
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return _failure("DROPLET_GONE", said, at)
-    if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return _failure("TOKEN_REFUSED", said, at)
-    return _failure("CLOUD_BUSY", said, at)
+    return _unanswered(answer, f"droplet {expected.id} ({expected.name})", gone="DROPLET_GONE", at=at)
+
+
+def volume_failure(id_: str, answer: Answer, *, at: str) -> Failure | None:
+    """Tell why the state's data volume is not known to be there; None where it is."""
+    if answer.status == HTTPStatus.OK:
+        return None
+    return _unanswered(answer, f"volume {id_}", gone="VOLUME_GONE", at=at)
 
 
 def machine_failure(known: MachineRecord | None, seen: MachineRecord, *, at: str) -> Failure | None:
@@ -85,6 +88,15 @@ def machine_failure(known: MachineRecord | None, seen: MachineRecord, *, at: str
         return None
     what = "machine id" if known.machine_id != seen.machine_id else "host key"
     return _failure("HOST_MISMATCH", f"{what} of droplet {seen.droplet} is not the recorded one", at)
+
+
+def _unanswered(answer: Answer, what: str, *, gone: str, at: str) -> Failure:
+    said = f"the cloud answered {answer.status or 'nothing'} for {what}: {answer.said}"
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return _failure(gone, said, at)
+    if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return _failure("TOKEN_REFUSED", said, at)
+    return _failure("CLOUD_BUSY", said, at)
 
 
 def _differences(expected: DropletRecord, found: Mapping[str, Any]) -> Sequence[str]:

@@ -75,6 +75,9 @@ def _droplet_gone(situation: Situation) -> Iterator[Seen]:
 
 
 def _volume_gone(situation: Situation) -> Iterator[Seen]:
+    failure = failed(situation, "VOLUME_GONE")
+    if failure is not None:
+        yield Seen("volume", proof("cloud", failure.evidence or failure.code), 0.99)
     for each in _gone(situation, "Volume"):
         yield Seen(text(each.get("resource")), proof("drift", each.get("what")), 0.98)
 

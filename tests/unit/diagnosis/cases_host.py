@@ -75,6 +75,13 @@ CASES = (
     ),
     Case(
         "VOLUME_GONE",
+        "by the cloud",
+        situation(failure("VOLUME_GONE", "404 for volume", phase="identity")),
+        situation(failure("CLOUD_BUSY", "503 for volume", phase="identity")),
+        "volume",
+    ),
+    Case(
+        "VOLUME_GONE",
         "by a look",
         situation(drift=VOLUME_GONE),
         situation(drift=[*drift("droplet: volumeIds was changed", "Droplet", layer="digitalocean"), *UNMOUNTED]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.healing.account import Answer, CloudAccount
-from infra.healing.identity import DropletRecord, MachineRecord, droplet_failure, machine_failure
+from infra.healing.identity import DropletRecord, MachineRecord, droplet_failure, machine_failure, volume_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,17 @@ def test_what_cannot_be_proved_is_a_failure_with_a_code_of_its_own(status: int, 
     failure = droplet_failure(OURS, Answer(status, {"message": "made up"}), at=AT)
     assert failure is not None
     assert (failure.code, failure.phase) == (code, "identity")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "VOLUME_GONE"), (401, "TOKEN_REFUSED"), (503, "CLOUD_BUSY"), (0, "CLOUD_BUSY")]
+)
+def test_a_volume_that_is_not_known_to_be_there_stops_every_act(status: int, code: str) -> None:
+    assert volume_failure("v-1", Answer(200, {"volume": {"id": "v-1"}}), at=AT) is None
+    failure = volume_failure("v-1", Answer(status, {"message": "made up"}), at=AT)
+    assert failure is not None
+    assert (failure.code, failure.phase) == (code, "identity")
+    assert "volume v-1" in failure.evidence
 
 
 def test_a_machine_is_known_again_and_another_on_the_same_droplet_is_not(tmp_path: Path) -> None:
@@ -125,8 +136,10 @@ def test_the_cloud_is_asked_with_the_stacks_token_and_past_any_proxy(url: str, m
     assert droplet_failure(OURS, account.droplet("480000001"), at=AT) is None
     assert account.droplet("7").status == 404
     assert account.droplet("5").said == "the answer is no JSON"
+    assert account.volume("a/../b").status == 404
     account.power_on("480000001")
     assert Api.seen[0][:3] == ("GET", "/v2/droplets/480000001", "Bearer t0ken")
+    assert Api.seen[-2][:2] == ("GET", "/v2/volumes/a%2F..%2Fb")
     assert Api.seen[-1][0::3] == ("POST", b'{"type": "power_on"}')
     assert "t0ken" not in repr(account)
 
