@@ -105,7 +105,7 @@ class World:
         self._session.console.say(text)
 
     def identify(self) -> Failure | None:
-        """Ask the cloud for droplet and volume, and the machine for its id; takes the host's lock with that question."""
+        """Ask the cloud for droplet and volume, the machine for its id; takes the host's lock with that question."""
         expected = droplet_of(self._resources(), self._session.stack)
         if expected is None:
             return None
