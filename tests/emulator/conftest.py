@@ -20,6 +20,8 @@ from localcloud.digitalocean.tls import Certificates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hostlab import Lab, Wish
+
     from localcloud.digitalocean.server import CloudServer
 
 
@@ -66,3 +68,30 @@ def api(server: CloudServer, machines: RecordingMachines) -> Iterator[Api]:
     client = Api(server.urls["http"], machines)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def converged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Wish]]:
+    """A droplet of a file's own, with the chain of host resources run once on it, and what that run wanted."""
+    from hostlab import Wish, booted_lab  # noqa: PLC0415 (only tests of hosts pay for the resources)
+
+    with booted_lab(tmp_path_factory.mktemp("hostlab")) as lab:
+        wish = Wish(lab.commit())
+        assert set(lab.run(wish).values()) == {"create"}
+        yield lab, wish
+
+
+@pytest.fixture
+def lab(converged: tuple[Lab, Wish]) -> Lab:
+    return converged[0]
+
+
+@pytest.fixture
+def wish(converged: tuple[Lab, Wish]) -> Iterator[Wish]:
+    """What a test may change and run; afterwards the host is as it was first wanted."""
+    from hostlab import Wish  # noqa: PLC0415
+
+    lab, first = converged
+    yield Wish(first.commit)
+    lab.refresh()
+    lab.run(first)

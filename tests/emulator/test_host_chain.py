@@ -1,25 +1,17 @@
-"""Every host resource on a droplet that boots: converge, stay, drift, mend, fail with evidence, and go."""
+"""Every host resource on a droplet that boots: converge, stay, drift, mend, and go."""
 
 from __future__ import annotations
 
-import json
-import random
 import shutil
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from hostlab import DIRECTORY, PROVIDERS, WORKLOAD, Lab, Wish, booted_lab
+from hostlab import DIRECTORY, PROVIDERS, Lab, Wish
 
-from infra.commands.confinement import FLOOR_PIDS, NEEDLESS
-from infra.errors import AuthenticationError, StepError
+from infra.errors import AuthenticationError
 from infra.host.resource import endpoint_of
 from infra.transport.link import Link
 from infra.transport.pool import close_all
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = [
     pytest.mark.docker,
@@ -29,7 +21,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("dockerd") is None, reason="no Docker engine on this machine"),
 ]
 
-ENGINE = Path(__file__).parents[2] / "infra" / "transport" / "remote" / "engine.py"
 APP = "$(docker ps -q --filter label=com.docker.compose.service=app)"
 GIT = "runuser -u deploy -- git"
 CACHE = "$(docker ps -q --filter label=com.docker.compose.service=cache)"
@@ -70,28 +61,6 @@ DRIFTS = {
         ("proxy", "rm /etc/caddy/Caddyfile", "configuration differs"),
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Wish, float]]:
-    with booted_lab(tmp_path_factory.mktemp("hostlab")) as lab:
-        wish = Wish(lab.commit())
-        started = time.monotonic()
-        assert set(lab.run(wish).values()) == {"create"}
-        yield lab, wish, time.monotonic() - started
-
-
-@pytest.fixture
-def lab(booted: tuple[Lab, Wish, float]) -> Lab:
-    return booted[0]
-
-
-@pytest.fixture
-def wish(booted: tuple[Lab, Wish, float]) -> Iterator[Wish]:
-    lab, wish, _ = booted
-    yield Wish(wish.commit)
-    lab.refresh()
-    lab.run(wish)
 
 
 def test_the_second_run_changes_nothing_and_opens_no_connection(lab: Lab, wish: Wish) -> None:
@@ -153,180 +122,6 @@ def test_broken_records_are_fetched_anew_and_nothing_is_lost(lab: Lab, wish: Wis
     assert lab.shell("stat -c %i .") == lab.shell("cat /root/inode"), "containers have directories of it mounted"
     assert lab.container("app") == running
     assert lab.refresh() == {}
-
-
-def test_a_new_commit_changes_the_application_and_leaves_the_rest_running(lab: Lab, wish: Wish) -> None:
-    cache, app = lab.container("cache"), lab.container("app")
-
-    operations = lab.run(Wish(lab.commit(README_md="A new release.\n")))
-
-    changed = {name for name, operation in operations.items() if operation == "update"}
-    assert changed == {"checkout", "images", "migrations", "stack", "health"}
-    assert lab.container("cache") == cache
-    assert lab.container("app") != app
-    del wish
-
-
-def test_a_release_without_a_service_is_migrated_before_the_service_goes(lab: Lab, wish: Wish) -> None:
-    compose = (WORKLOAD / "docker-compose.yml").read_text()
-    before, application = compose.split("  cache:\n")[0], "  app:\n" + compose.partition("  app:\n")[2]
-    alone = before + application.replace("    depends_on: {cache: {condition: service_healthy}}\n", "")
-    lab.shell("rm /var/lib/greenroom/hello.yml")  # as on a droplet where no container has been made yet
-
-    for text in (compose, alone):
-        lab.run(Wish(lab.commit(**{"docker-compose_yml": text})))
-        assert ("cache:" in text) is bool(lab.container("cache"))
-    del wish
-
-
-def test_a_changed_secret_restarts_only_what_reads_it(lab: Lab, wish: Wish) -> None:
-    cache, app = lab.container("cache"), lab.container("app")
-    wish.secrets["TOKEN"] = "another secret"
-
-    operations = lab.run(wish)
-
-    changed = {name for name, operation in operations.items() if operation == "update"}
-    assert changed == {"env file", "migrations", "stack", "health"}
-    assert (lab.container("cache"), lab.container("app") == app) == (cache, False)
-    assert lab.environment()["TOKEN"] == "another secret"
-
-
-def test_hostile_values_reach_the_container_byte_for_byte(lab: Lab, wish: Wish) -> None:
-    chance = random.Random(7)  # noqa: S311 (the same values in every run)
-    alphabet = [chr(code) for code in range(1, 0x250) if not 0x7F <= code < 0xA0] + list("كلمة€😀\n\r\t\"'\\$`#{}%=")
-    secrets = {f"S{number}": "".join(chance.choices(alphabet, k=chance.randint(1, 60))) for number in range(150)}
-    hostile = ["", " ", "$HOME", "${X:-y}", "$$", "a#b", " #c", '"', "'", "\\", "\\n", "a\nb", "{{ 7 }}", "a=b", "%40"]
-    secrets |= {f"H{number}": value for number, value in enumerate(hostile)}
-    wish.values = {"LIST": ["x", {"deep": 1.0}], "FLAG": True}
-    wish.secrets |= secrets
-
-    lab.run(wish)
-    arrived = lab.environment()
-
-    assert {name: arrived.get(name) for name in secrets} == secrets
-    assert arrived["LIST"] == '["x",{"deep":1}]'
-    assert arrived["FLAG"] == "true"
-    assert arrived["INTERPOLATED"] == wish.secrets["TOKEN"]
-
-
-def test_a_crash_is_refused_at_once_with_its_log_and_without_its_secret(lab: Lab, wish: Wish) -> None:
-    wish.values = {"CRASH": True}
-    wish.secrets["TOKEN"] = "canary-token-1234"
-    started = time.monotonic()
-    with pytest.raises(StepError) as raised:
-        lab.run(wish)
-
-    error = raised.value
-    assert (error.phase, error.code, error.exit_status) == ("compose-up", "SERVICE_CRASHED", 1)
-    assert "cannot start with [secret]" in error.evidence
-    assert "canary-token-1234" not in str(error)
-    assert "docker logs" in error.hint
-    assert time.monotonic() - started < 60
-
-
-def test_the_status_of_a_crash_is_known_when_the_container_runs_again(lab: Lab, wish: Wish) -> None:
-    del wish
-    script = (
-        "id=$(docker run -d --restart always redis:7-alpine sh -c 'test -e /ran || { touch /ran; exit 7; }; sleep 9')\n"
-        'for n in $(seq 200); do [ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}}" $id)" = "1 running" ] && '
-        "break; sleep 0.05; done; docker inspect -f '{{.State.ExitCode}}' $id; python3 -I - $id; docker rm -f $id >&2"
-    )
-    question = "import sys\nprint(*(Engine().last_exit(name, 0.0) for name in (sys.argv[1], 'none')))"
-    assert lab.shell(script, stdin=f"{ENGINE.read_text()}\n{question}").split() == ["0", "7", "None"]
-
-
-def test_a_build_that_fails_is_refused_with_its_words_and_the_old_release_serves_on(lab: Lab, wish: Wish) -> None:
-    app = lab.container("app")
-    broken = lab.commit(Dockerfile="FROM python:3.11-slim\nRUN echo no such luck && false\n")
-    with pytest.raises(StepError) as raised:
-        lab.run(Wish(broken))
-
-    assert raised.value.code == "IMAGE_BUILD_FAILED"
-    assert "no such luck" in raised.value.evidence
-    assert lab.container("app") == app
-    del wish
-
-
-def test_a_compose_file_that_opens_the_machine_is_refused_before_anything_is_built(lab: Lab, wish: Wish) -> None:
-    running = {name: lab.container(name) for name in ("app", "cache")}
-    compose = (WORKLOAD / "docker-compose.yml").read_text()
-    opened = compose.replace("    restart: always\n", "    restart: always\n    privileged: true\n", 1).replace(
-        '"127.0.0.1:8002:8000"', '"8002:8000"'
-    )
-    with pytest.raises(StepError) as raised:
-        lab.run(Wish(lab.commit(**{"docker-compose_yml": opened})))
-
-    error, published = raised.value, "published on 0.0.0.0:8002; expected 127.0.0.1, where the proxy reaches it"
-    assert (error.code, error.phase, error.exit_code) == ("COMPOSE_UNCONFINED", "build", 4)
-    assert error.evidence.splitlines() == [
-        f"docker-compose.yml: service app: {published} [docker-5.14]",
-        "docker-compose.yml: service cache: privileged: true; expected no privileged container [docker-5.5]",
-    ]
-    assert {name: lab.container(name) for name in running} == running
-    assert lab.shell("docker images -q --filter reference='hello-app:*' | sort -u | wc -l").strip() == "1"
-    del wish
-
-
-HIDDEN = """
-    configs: [program]
-    secrets: [passwords]
-    security_opt: [systempaths=unconfined]
-    cgroup: host
-    device_cgroup_rules: ["b *:* rwm"]
-    volumes_from: ["container:other:ro"]
-    volumes: ["cache_data:/data", "whole:/whole", "disk:/disk"]
-"""
-DECLARED = """
-  whole: {driver_opts: {type: none, o: rbind, device: /}}
-  disk: {driver_opts: {type: ext4, device: /dev/vda1}}
-configs: {program: {file: ./app.py}}
-secrets: {passwords: {file: /etc/shadow}}
-"""
-
-
-def test_the_machine_is_found_by_every_way_that_compose_has_to_it(lab: Lab, wish: Wish) -> None:
-    compose = (WORKLOAD / "docker-compose.yml").read_text()
-    opened = compose.replace('\n    volumes: ["cache_data:/data"]\n', HIDDEN, 1) + DECLARED.lstrip("\n")
-    with pytest.raises(StepError) as raised:
-        lab.run(Wish(lab.commit(**{"docker-compose_yml": opened})))
-
-    assert raised.value.code == "COMPOSE_UNCONFINED", raised.value.evidence
-    own = "expected directories of the workload alone [docker-5.6]"
-    assert [
-        line.removeprefix("docker-compose.yml: service cache: ") for line in raised.value.evidence.splitlines()
-    ] == [
-        "cgroup: host; expected control groups of its own [docker-5.25]",
-        "systempaths:unconfined; expected the kernel's files masked [greenroom-11]",
-        "device_cgroup_rules: b *:* rwm; expected no device of the machine [docker-5.18]",
-        f"the machine's /etc/shadow; {own}",
-        f"the machine's /; {own}",
-        f"a volume of the file system ext4 of /dev/vda1; {own}",
-        "the volumes of container other; expected volumes of the project [docker-5.6]",
-    ]
-    del wish
-
-
-def test_every_container_has_the_floor_under_it(lab: Lab, wish: Wish) -> None:
-    del wish
-    inspected = {
-        name: json.loads(lab.shell(f"docker inspect {lab.container(name)}"))[0]["HostConfig"]
-        for name in ("app", "cache")
-    }
-    for host in inspected.values():
-        assert "no-new-privileges:true" in host["SecurityOpt"]
-        assert set(NEEDLESS) <= set(host["CapDrop"])
-        assert host["PidsLimit"] == FLOOR_PIDS
-    assert {name: host["Memory"] for name, host in inspected.items()} == {"app": 128 * 2**20, "cache": 2**30}
-    held = lab.shell(f"docker exec {lab.container('cache')} grep -E 'NoNewPrivs|CapBnd' /proc/1/status")
-    assert held.split() == ["CapBnd:", "00000000000404fb", "NoNewPrivs:", "1"]
-
-
-def test_a_commit_that_is_gone_is_refused_and_named(lab: Lab, wish: Wish) -> None:
-    with pytest.raises(StepError) as raised:
-        lab.run(Wish("f" * 40))
-    assert raised.value.code == "COMMIT_MISSING"
-    assert "git ls-remote" in raised.value.hint
-    del wish
 
 
 def test_the_one_time_host_key_opens_nothing_any_more(lab: Lab, wish: Wish) -> None:

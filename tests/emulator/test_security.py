@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostlab import Lab, booted_lab
-from security_table import AS_IT_IS, BREAKS, FACTS, GOOD, LATER, PACKAGE
+from security_breaks import BREAKS, LATER
+from security_facts import AS_IT_IS, FACTS
+from security_good import GOOD, PACKAGE
 
 from infra.host.resource import endpoint_of
 from infra.ops.report import write_page

@@ -1,4 +1,7 @@
-"""Jobs at the far end of a real SSH connection (to this machine): wherever the link is cut, acts take effect once."""
+"""Jobs at the far end of a real SSH connection (to this machine): wherever the link is cut, acts take effect once.
+
+They share this machine's records of jobs and look at all of them: these tests never run beside each other.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from farjobs import eventually, far_end, once, once_there
 
 from infra.commands import acts
 from infra.errors import AuthenticationError, HostRestartedError, StepError, UnreachableError
@@ -22,9 +26,9 @@ from infra.host.resource import HostProvider
 from infra.transport.code import code
 from infra.transport.link import Link
 from infra.transport.pool import close_all
-from infra.transport.remote.jobs import DIRECTORY, reap
+from infra.transport.remote.jobs import DIRECTORY
 from infra.transport.session import Session
-from infra.transport.testing import relay, ssh_server
+from infra.transport.testing import relay
 from infra.transport.worker import Worker, worker
 
 if TYPE_CHECKING:
@@ -33,8 +37,6 @@ if TYPE_CHECKING:
     from infra.transport import Endpoint
     from infra.transport.testing import SshServer
 
-HOST = new_key_pair()
-LOGIN = new_key_pair()
 OTHER = new_key_pair()
 LOCK = "tests-of-jobs"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the records of jobs are root's")
@@ -51,37 +53,13 @@ def nothing_runs() -> None:
 
 @pytest.fixture
 def server() -> Iterator[tuple[SshServer, Endpoint]]:
-    with ssh_server(host_key=HOST, login=LOGIN) as running:
+    with far_end() as running:
         yield running
-        close_all()
-
-
-def once(log: Path, *, seconds: float = 0.0, **options: Any) -> dict[str, Any]:
-    """Return an act whose effects can be counted: a line each time."""
-    return {"do": "run", "argv": ["sh", "-c", f"echo begin >>{log}; sleep {seconds}; echo end >>{log}"], **options}
 
 
 def ask(far: Worker, *acts: dict[str, Any], **request: Any) -> dict[str, Any]:
     probes = {"says": {"kind": "command", "argv": ["echo", "the answer"]}}
     return far.call(**{"subject": "s", "phase": "p", "probes": probes, "acts": acts, "lock": LOCK, **request})
-
-
-def eventually(holds: Any, within_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(holds())
-
-
-def once_there(path: Path, act: Any) -> None:
-    """Do something as soon as a file is there: while the job runs that makes it."""
-
-    def wait() -> None:
-        assert eventually(path.exists)
-        time.sleep(0.2)  # by then the host has told that the job has begun
-        act()
-
-    threading.Thread(target=wait).start()
 
 
 def until_the_end(session: Session, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -200,18 +178,6 @@ def test_a_late_copy_of_a_request_that_was_answered_starts_nothing(
     session.link.close()
 
 
-def test_half_a_request_is_none(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
-    session = Session(Link(server[1]), code())
-    session.era()
-    request = {"id": 1, "job": os.urandom(8).hex(), "seen": 0, "deadline_s": 20, "acts": [once(tmp_path / "log")]}
-    session._send(json.dumps(request).encode())  # whole but for the end of its line
-    session._channel.shutdown_write()
-
-    assert eventually(lambda: not session.alive)
-    assert not (tmp_path / "log").exists()
-    session.link.close()
-
-
 def test_a_job_past_its_deadline_is_stopped_with_all_it_started(
     server: tuple[SshServer, Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,16 +282,6 @@ def test_another_host_at_the_address_is_refused_when_the_call_connects_again(
     assert running.offered == []
 
 
-def test_what_only_asks_is_asked_again(server: tuple[SshServer, Endpoint], tmp_path: Path) -> None:
-    running, endpoint = server
-    once_there(tmp_path / "asked", running.cut)
-    probe = {"kind": "command", "argv": ["sh", "-c", f"touch {tmp_path}/asked; sleep 0.8; echo there"]}
-
-    facts = Worker(Link(endpoint)).call(subject="s", phase="p", probes={"slow": probe})
-    assert facts["slow"]["stdout"] == "there\n"
-    assert running.connections == 2
-
-
 def test_the_request_and_its_secrets_are_nowhere_but_in_memory_while_the_job_runs(
     server: tuple[SshServer, Endpoint], tmp_path: Path
 ) -> None:
@@ -364,26 +320,6 @@ def test_an_acknowledged_result_is_gone_from_the_host(server: tuple[SshServer, E
 
     assert eventually(lambda: len(record.read_text().splitlines()) == 1)
     assert json.loads(record.read_text())["event"] == "began"
-
-
-def test_records_end_by_age_and_by_count_but_never_while_they_may_be_asked_for(tmp_path: Path) -> None:
-    now = time.time()
-    for number in range(700):
-        record = tmp_path / f"{number:08x}"
-        record.write_text("{}\n")
-        age_s = {0: 90_000, 1: 90_000}.get(number, 7_000 - number * 10)
-        os.utime(record, (now - age_s, now - age_s))
-    (tmp_path / ".era").symlink_to("era")
-    held = (tmp_path / f"{1:08x}").open("rb")
-    fcntl.flock(held, fcntl.LOCK_EX)
-    reap(str(tmp_path), now)
-    held.close()
-
-    left = {int(path.name, 16) for path in tmp_path.iterdir() if path.name != ".era"}
-    assert 0 not in left, "a day old"
-    assert 1 in left, "it still runs"
-    assert left - {1} == set(range(200, 700)), "the newest 500; the others were older than an hour"
-    assert (tmp_path / ".era").is_symlink()
 
 
 def test_a_job_costs_little_on_the_host(server: tuple[SshServer, Endpoint]) -> None:

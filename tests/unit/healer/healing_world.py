@@ -6,18 +6,21 @@ its remedy was performed to its end often enough. The world notes every call, an
 
 from __future__ import annotations
 
-__all__ = ["FakeWorld", "Fault", "cause_of"]
+__all__ = ["FakeWorld", "Fault", "cause_of", "heal", "names"]
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from infra.healing.healer import Healer
 from infra.healing.model import Cause, Declared, Failure, Match, Outcome, Proof, Situation, Statement, Verb, Verdict
+from infra.healing.playbook import REMEDIES
 from infra.healing.ports import Done, Halt, Verified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.healing.incident import Incident
     from infra.healing.model import Act
 
 BEGAN = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -188,3 +191,14 @@ class FakeWorld:
     def _did(self, name: str, subject: str, seconds: float) -> None:
         self.calls.append((name, subject))
         self.seconds += seconds
+
+
+def heal(world: FakeWorld, failure: Failure | None = None, *, recorded: bool = False, **options: Any) -> Incident:
+    """Let a healer with the whole playbook work on a world."""
+    healer = Healer("test", world, remedies=REMEDIES, incident="20261124T180000Z-test", **options)
+    return healer.run(failure, recorded=recorded)
+
+
+def names(world: FakeWorld) -> list[str]:
+    """Return the names of the calls, in order."""
+    return [name for name, _ in world.calls]

@@ -1,108 +1,15 @@
-"""What a droplet looks like when every security statement holds, and for each statement a way to break it.
+"""For each security statement a script that breaks it on a droplet where all is well.
 
-`GOOD` is put there by hand: which part of Greenroom would have written it does not matter to the statements. `BREAKS`
-are scripts, each with the checks that must then fail (`number`, or `number|words of the statement`). `FACTS` are ways
-for what a droplet in a container cannot be: the facts are changed instead of the host. `AS_IT_IS` fails on any
-emulated droplet; there the way to make it hold is what the facts are changed to.
+Each has the checks that must then fail (`number`, or `number|words of the statement`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+__all__ = ["BREAKS", "INSTALLED", "LATER", "SERVED"]
 
-CALM = (
-    "docker run -d --name calm --label com.docker.compose.service=calm --label com.docker.compose.project=hello "
-    "--network own --user 999:1000 --cap-drop ALL --security-opt no-new-privileges:true --pids-limit 64 "
-    "--memory 128m --cpus 0.5 --restart on-failure:5 --volume calm_data:/data --publish 127.0.0.1:6390:6379 "
-    "--health-cmd 'redis-cli ping' --health-interval 300ms {more} redis:7-alpine"
-)
-PACKAGE = """package() {
-  d=$(mktemp -d); mkdir $d/DEBIAN; chmod 0755 $d
-  printf 'Package: %s\\nVersion: 1\\nArchitecture: all\\nMaintainer: t <t@example.test>\\nDescription: t\\n' $1 >$d/DEBIAN/control
-  dpkg-deb -b $d /root/$1.deb >/dev/null; dpkg -i --force-all /root/$1.deb >/dev/null 2>&1; rm -r $d /root/$1.deb
-}
-unit() { printf '[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/$1; }
-"""
-GOOD = (
-    PACKAGE
-    + r"""
-cloud-init status --wait >/dev/null || true
-useradd --create-home --shell /bin/bash --groups docker deploy
-chmod 0750 /home/deploy
-install -d -m 0700 -o deploy /home/deploy/.ssh
-install -m 0600 -o deploy /root/.ssh/authorized_keys /home/deploy/.ssh/authorized_keys
-install -d /var/lib/greenroom /boot/grub /etc/systemd/journald.conf.d
-touch /etc/security/opasswd /boot/grub/grub.cfg /var/lib/greenroom/key
-chmod 0600 /etc/security/opasswd /boot/grub/grub.cfg /var/lib/greenroom/key
-for m in cramfs freevxfs hfs hfsplus jffs2 udf usb-storage dccp tipc rds sctp; do echo "install $m /bin/false"; done \
-  >/etc/modprobe.d/good.conf
-{
-  echo kernel.randomize_va_space=2; echo kernel.yama.ptrace_scope=1; echo net.ipv4.tcp_syncookies=1
-  echo net.ipv4.icmp_ignore_bogus_error_responses=1; echo net.ipv4.icmp_echo_ignore_broadcasts=1
-  for c in all default; do
-    for k in send_redirects accept_redirects secure_redirects accept_source_route; do echo net.ipv4.conf.$c.$k=0; done
-    for k in rp_filter log_martians; do echo net.ipv4.conf.$c.$k=1; done
-    for k in accept_redirects accept_source_route accept_ra; do echo net.ipv6.conf.$c.$k=0; done
-  done
-} >/etc/sysctl.d/60-good.conf
-grep ^net /etc/sysctl.d/60-good.conf | while IFS='=' read -r key value; do sysctl -qw "$key=$value" || true; done
-mount -o remount,nosuid,nodev,noexec /tmp
-package unattended-upgrades; package at
-for t in apt-daily apt-daily-upgrade; do systemctl unmask -q $t.timer; systemctl enable -q $t.timer; done
-cat >/etc/apt/apt.conf.d/52good <<'X'
-APT::Periodic::Update-Package-Lists "1";
-APT::Periodic::Unattended-Upgrade "1";
-Unattended-Upgrade::Package-Blacklist { "^docker"; "^containerd"; "^runc$"; };
-X
-for f in cron at; do echo root >/etc/$f.allow; chmod 0600 /etc/$f.allow; done
-chmod 0600 /etc/crontab; chmod 0700 /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.d
-systemctl enable -q --now cron
-echo '* hard core 0' >/etc/security/limits.d/good.conf
-for f in motd issue issue.net; do echo 'Authorized users only.' >/etc/$f; done
-printf '[Journal]\nStorage=persistent\nCompress=yes\nForwardToSyslog=no\nSystemMaxUse=64M\n' >/etc/systemd/journald.conf.d/zy.conf
-cat >/etc/nftables.conf <<'X'
-table inet greenroom {
-  chain input { type filter hook input priority -10; policy drop;
-    iifname "lo" accept; ip saddr 127.0.0.0/8 drop; ct state established,related accept; tcp dport { 22, 80, 443 } accept; }
-  chain forward { type filter hook forward priority -10; policy drop; ct state established,related accept; iifname "br-*" accept; }
-  chain output { type filter hook output priority -10; policy accept; }
-}
-X
-nft -f /etc/nftables.conf; systemctl enable -q nftables
-chmod 0600 /etc/ssh/sshd_config
-cat >/etc/ssh/sshd_config.d/01-good.conf <<'X'
-GSSAPIAuthentication no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-AllowGroups root docker
-Banner /etc/issue.net
-Ciphers chacha20-poly1305@openssh.com,aes256-gcm@openssh.com
-KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256
-MACs hmac-sha2-512-etm@openssh.com
-ClientAliveInterval 20
-ClientAliveCountMax 2
-DisableForwarding yes
-LoginGraceTime 30
-MaxAuthTries 3
-MaxStartups 10:30:60
-X
-printf 'Defaults use_pty\nDefaults logfile="/var/log/sudo.log"\nDefaults timestamp_timeout=5\n' >/etc/sudoers.d/good
-sed -i 's/ nullok//' /etc/pam.d/common-auth
-sed -i -E 's/^PASS_MAX_DAYS.*/PASS_MAX_DAYS 365/; s/^PASS_MIN_DAYS.*/PASS_MIN_DAYS 1/' /etc/login.defs
-echo 'UMASK 027' >>/etc/login.defs
-printf 'umask 027\nreadonly TMOUT=900\nexport TMOUT\n' >/etc/profile.d/good.sh
-until docker info >/dev/null 2>&1; do sleep 0.2; done
-docker pull -q redis:7-alpine >/dev/null
-docker network create own >/dev/null
-"""
-    + CALM.format(more="--read-only")
-    + """ >/dev/null
-until [ "$(docker inspect -f '{{.State.Health.Status}}' calm)" = healthy ]; do sleep 0.2; done
-docker image inspect -f '{{.Id}}' redis:7-alpine
-"""
-)
+from security_good import CALM
 
-_SERVED = {
+SERVED = {
     "debian-2.1.1": "autofs",
     "debian-2.1.2": "avahi-daemon",
     "debian-2.1.3": "isc-dhcp-server",
@@ -125,7 +32,7 @@ _SERVED = {
     "debian-3.1.3": "bluetooth",
     "debian-6.1.2.1.4": "systemd-journal-remote",
 }
-_INSTALLED = {
+INSTALLED = {
     "debian-2.1.20": "xserver-common",
     "debian-2.2.1": "yp-tools",
     "debian-2.2.2": "rsh-client",
@@ -212,8 +119,8 @@ _IN_SSHD = [
 ]
 _STRAY = "docker run -d --entrypoint sleep"
 BREAKS: list[tuple[str, str]] = [
-    *((check, f"unit {name}.service; systemctl enable -q {name}.service") for check, name in _SERVED.items()),
-    *((check, f"package {name}") for check, name in _INSTALLED.items()),
+    *((check, f"unit {name}.service; systemctl enable -q {name}.service") for check, name in SERVED.items()),
+    *((check, f"package {name}") for check, name in INSTALLED.items()),
     *((check, f"chown 1:1 {path}") for check, path in _OWNERS.items()),
     (
         "docker-3.7 docker-3.8",
@@ -346,81 +253,3 @@ LATER: list[tuple[str, str]] = [
     ("debian-1.1.2.1.1", "umount -l /tmp"),
 ]
 """Broken after the others: they restart the engine, or take away what the others stand on."""
-
-Facts = dict[str, Any]
-
-
-def _with(facts: Facts, **changes: Any) -> Facts:
-    return {**facts, **changes}
-
-
-def _daemon(facts: Facts, **settings: Any) -> Facts:
-    return _with(facts, daemon={**facts["daemon"], "file": {**facts["daemon"]["file"], **settings}})
-
-
-def _engine(facts: Facts, **changes: Any) -> Facts:
-    return _with(facts, engine={**facts["engine"], **changes})
-
-
-def _without(facts: Facts, package: str) -> Facts:
-    return _with(facts, packages=[each for each in facts["packages"] if each != package])
-
-
-def _unlisted(facts: Facts, key: str) -> Facts:
-    """The facts after a systemctl that could not list what is in use, or enabled."""
-    return _with(facts, units={name: {**each, key: ""} for name, each in facts["units"].items()})
-
-
-def _denied_by_another(facts: Facts) -> Facts:
-    another = {**facts["files"]["/etc/cron.allow"], "owner": "daemon"}
-    return _with(facts, files={**facts["files"], "/etc/cron.deny": another, "/etc/at.deny": another})
-
-
-def _among_the_host_s_control_groups(facts: Facts) -> Facts:
-    containers = {
-        name: {**each, "host": {**each["host"], "CgroupnsMode": "host"}} for name, each in facts["containers"].items()
-    }
-    return _with(_engine(facts, cgroup_version="2"), containers=containers)
-
-
-def _own_machine(facts: Facts) -> Facts:
-    sysctl = {**facts["sysctl"], "kernel.randomize_va_space": "0", "kernel.yama.ptrace_scope": "0"}
-    return _with(facts, virtualisation="kvm", sysctl=sysctl)
-
-
-def _labelled(facts: Facts) -> Facts:
-    containers = {
-        name: {**each, "host": {**each["host"], "SecurityOpt": ["label=disable"]}}
-        for name, each in facts["containers"].items()
-    }
-    return _with(_engine(facts, security=["name=selinux"]), containers=containers)
-
-
-FACTS: list[tuple[str, Any]] = [
-    (
-        "debian-1.1.2.3.1 debian-1.1.2.4.1 debian-1.1.2.5.1 debian-1.1.2.6.1 debian-2.3.1.1 debian-6.2.1.1 debian-6.2.1.2 "
-        "debian-1.5.1|in~force debian-1.5.2|in~force",
-        _own_machine,
-    ),
-    ("docker-5.2 debian-1.3.1.1", lambda facts: _with(facts, apparmor=True)),
-    ("docker-5.3", _labelled),
-    (" ".join([*_SERVED, "debian-6.1.1.4"]), lambda facts: _with(facts, units={})),
-    (" ".join(_SERVED), lambda facts: _unlisted(facts, "active")),
-    (" ".join(_SERVED), lambda facts: _unlisted(facts, "enabled")),
-    (" ".join(_INSTALLED), lambda facts: _with(facts, packages=[])),
-    ("debian-2.1.21 debian-2.1.22", lambda facts: _with(facts, listening=[])),
-    ("debian-2.4.1.8 debian-2.4.2.1", _denied_by_another),
-    ("docker-5.25|control~groups~alone", _among_the_host_s_control_groups),
-    ("greenroom-12", lambda facts: _with(facts, containers={})),
-    ("docker-1.2.2", lambda facts: _engine(facts, version="19.03.1")),
-    ("docker-2.6", lambda facts: _engine(facts, storage="aufs")),
-    ("docker-2.7", lambda facts: _daemon(facts, hosts=["tcp://0.0.0.0:2375"])),
-    ("debian-4.3.1", lambda facts: _without(facts, "nftables")),
-    ("debian-5.2.1", lambda facts: _without(facts, "sudo")),
-]
-AS_IT_IS: list[tuple[str, Any]] = [
-    ("docker-2.5", lambda facts: _engine(facts, insecure=[])),
-    ("docker-2.9", lambda facts: _engine(facts, security=[*facts["engine"]["security"], "name=userns"])),
-    ("docker-2.16", lambda facts: _daemon(facts, **{"userland-proxy": False})),
-    ("debian-5.1.20", lambda facts: _with(facts, sshd={**facts["sshd"], "permitrootlogin": ["no"]})),
-]
