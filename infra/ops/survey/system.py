@@ -50,6 +50,8 @@ TEXT_PATTERNS = (
     *("/etc/profile.d/*.sh", "/etc/security/limits.conf", "/etc/security/limits.d/*.conf", "/etc/sudoers"),
     *("/etc/sudoers.d/*", "/etc/apt/sources.list", "/etc/apt/sources.list.d/*"),
 )
+_KEY_FILES = ("authorized_keys", "authorized_keys2")
+"""What sshd reads where its configuration does not say otherwise."""
 SYSCTLS = (
     *("fs.protected_hardlinks", "fs.protected_symlinks", "fs.suid_dumpable", "kernel.dmesg_restrict"),
     *("kernel.kptr_restrict", "kernel.randomize_va_space", "kernel.yama.ptrace_scope", "net.ipv4.ip_forward"),
@@ -294,10 +296,21 @@ def _homes() -> list[dict[str, Any]]:
                 "status": _status(home),
                 "ssh": _status(f"{home}/.ssh"),
                 "keys": _status(f"{home}/.ssh/authorized_keys"),
+                "opened_by": [key for name in _KEY_FILES for key in _keys(f"{home}/.ssh/{name}")],
                 "dots": {name: seen for name, seen in dots.items() if seen and not seen["directory"]},
             }
         )
     return found
+
+
+def _keys(path: str) -> list[str]:
+    """Return the lines of a file of public keys that say something."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            lines = [line.strip() for line in stream]
+    except OSError:
+        return []
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _root_path(answer: str) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.host.keys import public_half
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -284,6 +286,17 @@ def test_nobody_else_reads_or_writes_the_keys_that_open_an_account(facts: dict[s
             if found:
                 assert found["uid"] == each["uid"], f"{each['account']}'s {name} belong to {found['owner']}"
                 assert found["mode"] & ~limit == 0, f"{each['account']}'s {name} have mode {found['mode']:04o}"
+
+
+@check("greenroom-13", remedy="greenroom drift; greenroom up --refresh leaves the stack's own key alone")
+def test_root_s_account_opens_to_the_stack_s_own_key_alone(stack: Subject, facts: dict[str, Any]) -> None:
+    (root,) = [each for each in facts["homes"] if each["account"] == "root"]
+    own = public_half(stack.target.endpoint.private_key).split()[:2]
+    strange = [line for line in root["opened_by"] if line.split()[:2] != own]
+    assert not strange, (
+        f"{len(strange)} of the {len(root['opened_by'])} keys that open root's account are no key of ours"
+    )
+    assert root["opened_by"], "no key opens root's account, and yet this login came in"
 
 
 @check("greenroom-9", remedy="deluser NAME")
