@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from infra.healing.model import Situation
 
 _REFUSED = re.compile(
-    r"(?:[ \t]*\* |error: |Error [a-z ]{1,60}: )*(?:"
+    r"(?:[ \t]*\* |error: |Error [a-z ]{1,60}: )*(?:[a-z]{1,20} failed: (?:[A-Z]\w{0,60} \S{1,120}: )?)?(?:"
     r"(?P<call>(?:GET|POST|PUT|PATCH|DELETE) \S{1,300}?): (?P<status>\d{3}) "
     r"(?:\(request \"[^\"]{0,80}\"\) )?(?P<words>.*)"
     r"|(?P<operation>[a-z][A-Za-z0-9_ /.-]{0,120}): the API answered (?P<answered>\d{3}) (?P<reason>.*))"
 )
-"""An API error as godo prints it for the official provider, or as the embedded provider does."""
+"""An API error as godo prints it for the official provider, or as the embedded provider and its engine do."""
 _AFTER = re.compile(r".{0,400}?[Rr]etry[- ][Aa]fter:? ?(\d{1,5})")
 _SOLD_OUT = re.compile(r".{0,300}?(?:size|region|image|not available|unavailable|limit|quota|exceed)", re.IGNORECASE)
 _SILENT_API = re.compile(r".{0,300}?(?:connection refused|i/o timeout|timed out|could not be (?:asked|reached)|EOF)\b")
@@ -67,7 +67,8 @@ def _cloud_refused(situation: Situation) -> Iterator[Seen]:
     failure = situation.failure
     for status, words, line in _refusals(situation):
         if status in (403, 409, 412, 422) and _SOLD_OUT.match(words):
-            yield Seen(failure.resource if failure else "", proof("cloud", line), 0.9, {"reason": words})
+            # Surer than a silent host: a droplet is switched off to be resized, and boots again once that was refused.
+            yield Seen(failure.resource if failure else "", proof("cloud", line), 0.95, {"reason": words})
 
 
 def _token_refused(situation: Situation) -> Iterator[Seen]:

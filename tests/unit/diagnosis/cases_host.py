@@ -13,6 +13,11 @@ SILENT_HOST = {
 REFUSED = {**SILENT_HOST, "kind": "refused"}
 GODO = 'POST https://api.digitalocean.com/v2/droplets: {} (request "3f9a-11") {}'
 OWN = "create droplet: the API answered {} {} (request 3f9a-11)"
+ENGINE = (
+    "update failed: Droplet droplet: droplet_actions.post: the API answered {} {} (request 3f9a-11)\n"
+    "  next: correct the resource's inputs in the program"
+)
+RESIZED = ENGINE.format(422, "unprocessable_entity: This size is not available because it has a smaller disk.")
 NO_SPACE = "dd: error writing '/dev/full': No space left on device"
 FULL = {"path": "/", "size_bytes": 80 * 1024**3, "free_bytes": 0, "percent": 100.0, "inodes_percent": 4.0}
 TIGHT = {"path": "/", "size_bytes": 80 * 1024**3, "free_bytes": 9 * 1024**3, "percent": 88.0, "inodes_percent": 4.0}
@@ -141,6 +146,19 @@ CASES = (
             failure("RESOURCE_FAILED", OWN.format(422, "creating this/these droplet(s) will exceed your droplet limit"))
         ),
         situation(failure("RESOURCE_FAILED", OWN.format(404, "the thing is gone"))),
+    ),
+    Case(
+        "CLOUD_REFUSED",
+        "a size, as the embedded engine says it",
+        situation(failure("RESOURCE_FAILED", RESIZED, resource="droplet")),
+        situation(failure("RESOURCE_FAILED", ENGINE.format(422, "unprocessable_entity: name is invalid"))),
+        "droplet",
+    ),
+    Case(
+        "TOKEN_REFUSED",
+        "401, as the embedded engine says it",
+        situation(failure("RESOURCE_FAILED", ENGINE.format(401, "unauthorized: Unable to authenticate you"))),
+        situation(failure("RESOURCE_FAILED", ENGINE.format(404, "not_found: the thing is gone"))),
     ),
     Case(
         "TOKEN_REFUSED",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from cases_host import SILENT_HOST, UNMOUNTED, VOLUME_GONE
+from cases_host import RESIZED, SILENT_HOST, UNMOUNTED, VOLUME_GONE
 from cases_release import EUSAGE, UNLOCKED
 from cases_services import ATTRIBUTE, CRASHED, NO_MODULE, STOPPED
 from situations import HOME, SILENT, Case, drift, error, failure, healthy, root, service, situation, statement, unit
@@ -138,6 +138,10 @@ CHAINS = {
     "a volume that was deleted, before a droplet that is off: switching it on would make an empty one": (
         situation(drift=VOLUME_GONE, cloud={"status": "off"}, unreachable=SILENT_HOST),
         "VOLUME_GONE",
+    ),
+    "a size that was refused, before the droplet that boots since it was switched off for it": (
+        situation(failure("RESOURCE_FAILED", RESIZED, resource="droplet"), unreachable=SILENT_HOST),
+        "CLOUD_REFUSED",
     ),
     "a volume that was only detached is mounted again": (
         situation(drift=UNMOUNTED),
