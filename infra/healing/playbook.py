@@ -121,10 +121,9 @@ def _reload(situation: Situation, match: Match) -> tuple[Act, ...]:
 
 
 def _certificate(situation: Situation, match: Match) -> tuple[Act, ...]:
-    del match
     domain = situation.declared.domain
-    undo = "nothing to take back: the former certificate has expired, and stays beside the new one where it was moved"
-    return (Act(Verb.RENEW_CERTIFICATE, domain, f"the certificate for {domain} has expired", undo),)
+    undo = "nothing to take back: no visitor took the former certificate, and it stays beside where it was moved"
+    return (Act(Verb.RENEW_CERTIFICATE, domain, f"the certificate for {domain} {match.details['has']}", undo),)
 
 
 def _lock_file(situation: Situation, match: Match) -> tuple[Act, ...]:
@@ -202,6 +201,12 @@ def _container_is_ours(situation: Situation, match: Match) -> str:
     return ""
 
 
+def _another_would_do(situation: Situation, match: Match) -> str:
+    del situation
+    unknown = "" if match.details.get("has") else "nobody knows what is wrong with the certificate"
+    return str(match.details.get("in_vain") or unknown)
+
+
 def _directory_is_known(situation: Situation, match: Match) -> str:
     del situation
     directory = str(match.details.get("directory", ""))
@@ -224,7 +229,7 @@ _ENTRIES = (
     Remedy("restart", (Verb.RESTART_SERVICE, Verb.CONVERGE), _service_is_ours, _restart),
     Remedy("own-container", (Verb.REMOVE_CONTAINER, Verb.CONVERGE), _container_is_ours, _own_container),
     Remedy("reload", (Verb.RELOAD_PROXY,), _always, _reload),
-    Remedy("certificate", (Verb.RENEW_CERTIFICATE,), _always, _certificate),
+    Remedy("certificate", (Verb.RENEW_CERTIFICATE,), _another_would_do, _certificate),
     Remedy("lock-file", (Verb.OFFER_PATCH, Verb.CONVERGE), _directory_is_known, _lock_file),
 )
 REMEDIES: Mapping[str, Remedy] = {each.name: each for each in _ENTRIES}

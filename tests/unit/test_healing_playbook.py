@@ -37,7 +37,7 @@ ENTRIES = {
     "certificate": [Verb.RENEW_CERTIFICATE],
 }
 """Every entry, with what it plans for a plain match."""
-DETAILS: dict[str, Any] = {"container": "erp-app-1", "directory": "dashboard", "dockerfile": "D"}
+DETAILS: dict[str, Any] = {"container": "erp-app-1", "directory": "dashboard", "dockerfile": "D", "has": "has expired"}
 
 
 def match(code: str = "X", subject: str = "app", **details: Any) -> Match:
@@ -106,6 +106,8 @@ def test_whatever_a_diagnosis_says_a_plan_has_only_the_entry_s_verbs_and_their_a
         ("power-on", match(machine="17", tags=["web"]), "does not carry the tag greenroom-lab"),
         ("prune", match(prunable_bytes=0), "no dangling image"),
         ("converge", match("DB_PASSWORD_DIFFERS", "TOKEN"), "declared with no secret"),
+        ("certificate", match(), "nobody knows what is wrong with the certificate"),
+        ("certificate", match(has="is not valid yet", in_vain="no clock is mended"), "no clock is mended"),
         ("lock-file", match(), "nobody knows which directory"),
         ("lock-file", match(directory="../elsewhere"), "nobody knows which directory"),
         ("lock-file", match(directory="/etc"), "nobody knows which directory"),

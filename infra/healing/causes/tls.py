@@ -28,7 +28,10 @@ def _certificate_expired(situation: Situation) -> Iterator[Seen]:
     if fact.get("verify_code") == _EXPIRED and fact.get("served"):
         until = text(fact.get("not_after")) or "an unknown day"
         yield Seen(
-            domain, proof("certificate", f"not after {until}, issuer {fact.get('issuer')}"), 0.97, {"until": until}
+            domain,
+            proof("certificate", f"not after {until}, issuer {fact.get('issuer')}"),
+            0.97,
+            {"until": until, "has": "has expired"},
         )
 
 
@@ -41,7 +44,10 @@ def _certificate_early(situation: Situation) -> Iterator[Seen]:
         )
         since = text(fact.get("not_before")) or "an unknown day"
         line = f"not before {since}; {whose}"
-        yield Seen(domain, proof("certificate", line), 0.97, {"since": since, "whose": whose})
+        details = {"since": since, "whose": whose, "has": "is not valid yet"}
+        if abs(skew) > _CLOCK_S:
+            details["in_vain"] = "a new certificate would not mend a clock"
+        yield Seen(domain, proof("certificate", line), 0.97, details)
 
 
 def _certificate_name(situation: Situation) -> Iterator[Seen]:
@@ -49,12 +55,15 @@ def _certificate_name(situation: Situation) -> Iterator[Seen]:
     code, error = fact.get("verify_code"), text(fact.get("error"))
     names = ", ".join(words(fact.get("names"))) or "no name"
     if fact.get("served") and code == _OTHER_NAME:
-        yield Seen(domain, proof("certificate", f"names: {names}"), 0.97, {"names": f"is for {names}"})
+        details = {"names": f"is for {names}", "has": "is for another name"}
+        yield Seen(domain, proof("certificate", f"names: {names}"), 0.97, details)
     elif fact.get("served") and code in _UNKNOWN_ISSUER:
         line = f"issuer {fact.get('issuer')}: {fact.get('verify_error')}"
-        yield Seen(domain, proof("certificate", line), 0.85, {"names": f"is signed by {fact.get('issuer')}"})
+        in_vain = "whoever does not trust its issuer would not trust a new one of it either"
+        details = {"names": f"is signed by {fact.get('issuer')}", "in_vain": in_vain}
+        yield Seen(domain, proof("certificate", line), 0.85, details)
     elif fact and not fact.get("served") and _NO_CERTIFICATE.match(error):
-        yield Seen(domain, proof("certificate", error), 0.85, {"names": "is not served at all"})
+        yield Seen(domain, proof("certificate", error), 0.85, {"names": "is not served at all", "has": "is missing"})
 
 
 def _dns_record_wrong(situation: Situation) -> Iterator[Seen]:
@@ -112,23 +121,24 @@ CAUSES = (
         _certificate_early,
         rows="F95 F08",
         stage="tls",
-        verdict=Verdict.ESCALATE,
+        verdict=Verdict.GUARD,
         severity="critical",
         title="The certificate for {subject} is not valid before {since}: {whose}",
-        impact="Browsers and clients refuse https://{domain}. A new certificate would not mend a clock.",
+        impact="Browsers and clients refuse https://{domain}.",
         role="system administrator",
         next_steps=(
             "date -u; greenroom ssh -s {stack} -- date -u   # whose clock is wrong",
             _LOOK,
             "timedatectl set-ntp true   # there",
         ),
+        remedy="certificate",
     ),
     cause(
         "CERTIFICATE_NAME",
         _certificate_name,
         rows="F95 R25",
         stage="tls",
-        verdict=Verdict.ESCALATE,
+        verdict=Verdict.GUARD,
         severity="critical",
         title="The certificate at {subject} {names}",
         impact="Browsers and clients refuse https://{domain}.",
@@ -138,6 +148,7 @@ CAUSES = (
             "compare greenroom:domain in Pulumi.{stack}.yaml with /etc/caddy/Caddyfile on the host",
             "greenroom up -s {stack} --refresh",
         ),
+        remedy="certificate",
     ),
     cause(
         "DNS_RECORD_WRONG",

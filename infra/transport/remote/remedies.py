@@ -49,7 +49,9 @@ _KILLED_WITHIN_S = 10.0
 _UNIT_WITHIN_S = 30.0
 _RENEWED_WITHIN_S = (10.0, 60.0)
 """By reading the configuration again; then from nothing, which ACME may need."""
-_EXPIRED, _NOTHING_SERVED = "expired", "none"
+_READ_AGAIN = ("expired", "none")
+_LAID_BY = ("early", "other-name")
+"""What the proxy takes for good as long as it lies in its store."""
 _JOURNAL_LINES = 4
 
 
@@ -315,22 +317,23 @@ def reload_proxy_act(act: dict[str, Any], report: Reporter) -> Seen:
 
 @_looking
 def renew_certificate_act(act: dict[str, Any], report: Reporter) -> Seen:
-    """Have the proxy get the certificate of a name once more, if the one that it serves has expired, or it has none.
+    """Have the proxy get the certificate of a name once more, if it has none that a visitor takes by name and time.
 
-    Reading the configuration again makes it renew what has expired. Where that is not enough, the stored certificate is
-    put aside and the proxy restarted, which also renews its own authority's intermediate; when nothing better comes of
-    it, the old one is put back.
+    Reading the configuration again makes it renew what has expired, and get what it lacks. Where that is not enough,
+    the stored certificate is put aside and the proxy restarted, which also renews its own authority's intermediate;
+    when nothing better comes of it, the old one is put back.
     """
     domain = str(act["domain"])
     _expect_proxy()
     served = trusted(domain)
-    if served.verdict not in (_EXPIRED, _NOTHING_SERVED):
-        raise _RefusalError(f"the certificate for {domain} has not expired: {served.text}", served.text)
+    if served.verdict not in (*_READ_AGAIN, *_LAID_BY):
+        raise _RefusalError(f"another certificate for {domain} is not called for: {served.text}", served.text)
     _valid_configuration()
     quick_s, whole_s = _RENEWED_WITHIN_S
     report.say(f"renew the certificate for {domain}")
-    run(["systemctl", "reload", _PROXY], timeout_s=30.0)
-    if not _until(lambda: trusted(domain).verdict == "good", quick_s):
+    if served.verdict in _READ_AGAIN:
+        run(["systemctl", "reload", _PROXY], timeout_s=30.0)
+    if served.verdict in _LAID_BY or not _until(lambda: trusted(domain).verdict == "good", quick_s):
         aside = _put_aside(domain)
         run(["systemctl", "restart", _PROXY], timeout_s=60.0)
         if not _until(lambda: trusted(domain).verdict == "good", whole_s):
@@ -367,8 +370,8 @@ def _put_aside(domain: str) -> list[tuple[str, str]]:
     for issuer in sorted(os.listdir(CERTIFICATES)) if os.path.isdir(CERTIFICATES) else []:  # noqa: PTH112, PTH208
         place = f"{CERTIFICATES}/{issuer}/{domain}"
         if os.path.isdir(place):  # noqa: PTH112
-            os.rename(place, f"{place}.expired-{mark}")  # noqa: PTH104
-            moved.append((place, f"{place}.expired-{mark}"))
+            os.rename(place, f"{place}.former-{mark}")  # noqa: PTH104
+            moved.append((place, f"{place}.former-{mark}"))
     return moved
 
 

@@ -20,7 +20,7 @@ for _ in $(seq 60); do openssl x509 -checkend 0 -noout -in $place/staging.tsh-er
 rm /run/lab-short.json
 """
 BACK = f"""
-rm -rf {STORE}/*.expired-* /run/lab-short.json
+rm -rf {STORE}/*.former-* /run/lab-short.json
 chown -R caddy:caddy {STORE}; chmod -R u+rwX {STORE}
 systemctl restart caddy
 """

@@ -347,7 +347,7 @@ CASES = (
     ),
     Case(
         "CERTIFICATE_NAME",
-        "another",
+        "another name",
         situation(certificate={"verify_code": 62, "names": ["other.test"]}),
         situation(certificate={"verify_code": 10}),
     ),

@@ -40,7 +40,13 @@ DECLARED = Declared(
     branch="main",
     services={"web": {}},
 )
-DETAILS = {"container": "shop-web-1", "directory": "web", "dockerfile": "Dockerfile", "image": "node:20-alpine"}
+DETAILS = {
+    "container": "shop-web-1",
+    "directory": "web",
+    "dockerfile": "Dockerfile",
+    "has": "has expired",
+    "image": "node:20-alpine",
+}
 STATEMENTS = 12
 
 
