@@ -126,31 +126,44 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]
         desk.greenroom("cloud", "reset", "--yes", check=None)
 
 
-def test_no_canary_leaves_its_place_through_a_stack_s_whole_life(controller: Controller) -> None:
+@pytest.fixture(scope="module")
+def life(controller: Controller) -> dict[str, list[Hit]]:
+    """Lead a stack through its whole life, and return what was found after each part of it.
+
+    Whatever is planted afterwards is in no part of it: tests run in any order.
+    """
     desk, run = controller.desk, controller.greenroom
+    found: dict[str, list[Hit]] = {}
     run("up", "-s", "local")
-    assert controller.look_around() == []
+    found["deployed"] = controller.look_around()
 
     for verb in (["outputs", "--json"], ["status", "--json"], ["secrets", "list"], ["secrets", "check", "--json"]):
         run(*verb, "-s", "local")
     run("verify", "-s", "local", "--json")
     run("preview", "-s", "local", "--json")
-    assert controller.look_around() == []
+    found["looked at"] = controller.look_around()
 
     dockerfile = desk.directory / "examples/tsh-erp/Dockerfile"
     whole = dockerfile.read_text(encoding="utf-8")
     dockerfile.write_text(whole + "RUN false\n", encoding="utf-8")
     run("up", "-s", "local", check=4)
-    assert controller.look_around() == []
+    found["failed"] = controller.look_around()
 
     dockerfile.write_text(whole, encoding="utf-8")
     run("secrets", "rotate", "POSTGRES_PASSWORD", "-s", "local")
     run("up", "-s", "local")
     run("refresh", "-s", "local", "--json")
-    assert controller.look_around() == []
+    found["rotated"] = controller.look_around()
 
     run("destroy", "-s", "local", "--yes")
-    assert controller.look_around() == []
+    found["destroyed"] = controller.look_around()
+    return found
+
+
+def test_no_canary_leaves_its_place_through_a_stack_s_whole_life(
+    controller: Controller, life: dict[str, list[Hit]]
+) -> None:
+    assert life == {part: [] for part in ("deployed", "looked at", "failed", "rotated", "destroyed")}
     assert controller.trace.read_text(errors="replace").count("execve(") > 50
 
 
@@ -163,6 +176,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.usefixtures("life")
 def test_the_sweep_of_the_controller_finds_what_is_planted(controller: Controller) -> None:
     desk, values = controller.desk, list(controller.sweep.secrets.items())
     expected: set[tuple[str, str]] = set()
