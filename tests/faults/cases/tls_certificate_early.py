@@ -1,21 +1,9 @@
 """A certificate that is valid only years from now lies in the proxy's store, as one that a wrong clock has made."""
 
 from faultcase import Case
+from forging import DOMAIN, forged, given_up
 
-HOME = "/var/lib/caddy/.local/share/caddy"
-PLACE = f"{HOME}/certificates/local/staging.tsh-erp.test"
-SCRIPT = rf"""
-set -e
-ca={HOME}/pki/authorities/local; work=$(mktemp -d); cd "$work"
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -subj / -out req.pem 2>/dev/null
-echo 'subjectAltName=critical,DNS:staging.tsh-erp.test' > ext
-openssl x509 -req -in req.pem -CA $ca/intermediate.crt -CAkey $ca/intermediate.key -extfile ext \
-  -not_before 20400101000000Z -not_after 20400201000000Z -out leaf.pem 2>/dev/null
-cat leaf.pem $ca/intermediate.crt > {PLACE}/staging.tsh-erp.test.crt
-cat key.pem > {PLACE}/staging.tsh-erp.test.key
-cd /; rm -r "$work"
-systemctl restart caddy
-"""
+EARLY = forged(subject="/", alternative=f"critical,DNS:{DOMAIN}", since="20400101000000Z")
 
 CASE = Case(
     id="tls-certificate-early",
@@ -23,9 +11,9 @@ CASE = Case(
     rows=("F95",),
     strikes="run time",
     expected="healed",
-    inject=lambda lab: lab.shell(SCRIPT),
+    inject=lambda lab: lab.shell(EARLY),
     broken=lambda lab: "" if lab.https("/health") == 200 else "the certificate does not verify",
-    restore=lambda lab: lab.shell(f"rm -rf {PLACE}*; systemctl reset-failed caddy; systemctl restart caddy"),
+    restore=lambda lab: lab.shell(given_up()),
     causes=("CERTIFICATE_EARLY",),
     watched=True,
 )
