@@ -61,8 +61,9 @@ class ProxyProvider(HostProvider):
         runs = is_active and is_enabled and facts["socket"]["exists"]
         if runs and not differs and not stale:
             return []
-        why = _STALE if runs else "the proxy is not running, now and at every boot"
-        why = _DIFFERS if differs else why
+        why = _DIFFERS
+        if not differs:
+            why = _STALE if runs else "the proxy is not running, now and at every boot"
         steps: list[acts.Act] = []
         if not is_enabled:
             steps.append(acts.run(why, ["systemctl", "enable", _UNIT], code="PROXY_FAILED"))

@@ -118,7 +118,7 @@ BY_HAND = (
     ByHand(
         "root: another key",
         "baseline",
-        "echo 'ssh-ed25519 AAAA stranger' >> /root/.ssh/authorized_keys",
+        "echo 'ssh-ed25519 AAAA stranger' >> ~root/.ssh/authorized_keys",
         "keys that open root's account are others",
         dated=True,
     ),

@@ -80,10 +80,10 @@ class SecretsLab(Lab):
 
     def query(self, password: str, sql: str) -> str:
         """Ask the database over the network, as a client that has to know the password."""
-        self.shell(f"umask 077; cat >/root/.query <<'E'\nPGPASSWORD={password}\nE")
+        self.shell(f"umask 077; cat >~root/.query <<'E'\nPGPASSWORD={password}\nE")
         argv = f'psql -h db -U keeper -d books -Atc "{sql}"'
-        run = f"docker run --rm --network hello_default --env-file /root/.query postgres:15-alpine {argv} 2>&1 || true"
-        return self.shell(f"{run}; rm /root/.query").strip()
+        run = f"docker run --rm --network hello_default --env-file ~root/.query postgres:15-alpine {argv} 2>&1 || true"
+        return self.shell(f"{run}; rm ~root/.query").strip()
 
 
 def wish_of(commit: str, password: str, mail: str = "mail-key-canary-1") -> Wish:

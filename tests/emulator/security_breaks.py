@@ -229,7 +229,7 @@ BREAKS: list[tuple[str, str]] = [
     ("debian-5.4.2.4", "usermod -p '$1$abcdefgh$0123456789012345678901' root"),
     ("debian-5.4.2.5 debian-5.4.2.6", "printf 'PATH=$PATH:/opt/open\\numask 000\\n' >/etc/profile.d/zz.sh"),
     ("debian-5.4.2.7 greenroom-9", "usermod -s /bin/bash daemon"),
-    ("greenroom-13", "echo 'ssh-ed25519 AAAA stranger' >>/root/.ssh/authorized_keys"),
+    ("greenroom-13", "echo 'ssh-ed25519 AAAA stranger' >>~root/.ssh/authorized_keys"),
     ("debian-5.4.2.8", "usermod -p '$y$j9T$x$y' games"),
     ("debian-5.4.3.1", "echo /usr/sbin/nologin >>/etc/shells"),
     ("debian-5.4.3.2", "sed -i /TMOUT/d /etc/profile.d/good.sh"),

@@ -27,7 +27,7 @@ cloud-init status --wait >/dev/null || true
 useradd --create-home --shell /bin/bash --groups docker deploy
 chmod 0750 /home/deploy
 install -d -m 0700 -o deploy /home/deploy/.ssh
-install -m 0600 -o deploy /root/.ssh/authorized_keys /home/deploy/.ssh/authorized_keys
+install -m 0600 -o deploy ~root/.ssh/authorized_keys /home/deploy/.ssh/authorized_keys
 install -d /var/lib/greenroom /boot/grub /etc/systemd/journald.conf.d
 touch /etc/security/opasswd /boot/grub/grub.cfg /var/lib/greenroom/key
 chmod 0600 /etc/security/opasswd /boot/grub/grub.cfg /var/lib/greenroom/key

@@ -159,11 +159,12 @@ def test_packages_install_in_a_build_from_their_registries(engine: DockerClient,
     (tmp_path / "Dockerfile").write_text(
         f"FROM {PYTHON} AS python\n"
         "RUN pip install --no-cache-dir --user six==1.17.0 && pip install --prefix=/install idna==3.10"
-        " && test -d /install/lib/python3.11/site-packages/idna && python -m venv /venv && /venv/bin/pip --version\n"
+        " && test -d /install/lib/python3.11/site-packages/idna && python -m venv /venv && /venv/bin/pip --version"
+        " && cp -r ~/.local /user\n"
         f"FROM {NODE}\n"
         "WORKDIR /page\nCOPY package.json .\n"
         "RUN npm install --package-lock-only && grep -q '\"lockfileVersion\": 3' package-lock.json && npm ci\n"
-        "COPY --from=python /root/.local /home/node/.local\n"
+        "COPY --from=python /user /home/node/.local\n"
         "USER node\nCMD [\"-e\", \"console.log(require('ms')('1 day'))\"]\n"
     )
     image, _ = engine.images.build(path=str(tmp_path), rm=True, forcerm=True, nocache=True)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forging import forged, place_of
 from hostlab import DOMAIN, Lab, Wish, booted_lab
 from patchlab import PACKAGE, seeded, served_repository
 
@@ -46,19 +47,6 @@ caddy reload --config /tmp/short/config.json --force 2>/dev/null
 sleep 3
 """
 """Leaves the proxy with a certificate that has expired: it looks after its certificates every ten minutes only."""
-_STORED = f"/var/lib/caddy/.local/share/caddy/certificates/local/{DOMAIN}"
-OF_ITS_OWN_AUTHORITY = f"""
-set -e
-ca=/var/lib/caddy/.local/share/caddy/pki/authorities/local; mkdir -p /tmp/made; cd /tmp/made
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -subj /CN={DOMAIN} \\
-  -out req.pem 2>/dev/null
-echo 'subjectAltName=DNS:%(name)s' > ext
-openssl x509 -req -in req.pem -CA $ca/intermediate.crt -CAkey $ca/intermediate.key -extfile ext \\
-  -not_before %(since)s -not_after 20400201000000Z -out leaf.pem 2>/dev/null
-cat leaf.pem $ca/intermediate.crt > {_STORED}/{DOMAIN}.crt; cat key.pem > {_STORED}/{DOMAIN}.key
-systemctl restart caddy
-"""
-"""Puts a certificate that the proxy takes for its own into its store."""
 
 
 class Ward:
@@ -249,15 +237,15 @@ def test_an_expired_certificate_is_renewed_once_more(ward: Ward) -> None:
     ],
 )
 def test_a_certificate_of_another_name_or_time_is_laid_by(ward: Ward, name: str, since: str, before: str) -> None:
-    ward.shell(OF_ITS_OWN_AUTHORITY % {"name": name, "since": since})
+    ward.shell(forged(DOMAIN, subject=f"/CN={DOMAIN}", alternative=f"DNS:{name}", since=since))
 
     healed = ward.perform(Verb.RENEW_CERTIFICATE, DOMAIN)
 
     assert healed.succeeded, healed
     assert healed.before == before
     assert healed.after.startswith("valid until")
-    assert ward.shell(f"ls -d {_STORED}.former-*").strip()
-    ward.shell(f"rm -r {_STORED}.former-*; systemctl reset-failed caddy")
+    assert ward.shell(f"ls -d {place_of(DOMAIN)}.former-*").strip()
+    ward.shell(f"rm -r {place_of(DOMAIN)}.former-*; systemctl reset-failed caddy")
 
 
 def test_only_what_has_no_name_is_pruned(ward: Ward) -> None:

@@ -222,7 +222,7 @@ PLANTED = {
     "disk: /tmp": "printf %s {base64} >/tmp/leak",
     "disk: /run": "printf %s {hex} >/run/leak",
     "disk: /var/tmp": "printf %s {reversed} >/var/tmp/leak",
-    "disk: /root": "printf 'curl -H {plain}' >>/root/.bash_history",
+    "disk: /root": "printf 'curl -H {plain}' >>~root/.bash_history",
     f"disk: {DIRECTORY}/.git/config": "printf '# {json}' >>.git/config",
     "disk: /var/lib/cloud": "printf %s {slice} >/var/lib/cloud/leak",
     "disk: /var/log": "printf %s {plain} >/var/log/leak.log",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STACK = "local"
+DOMAIN = "staging.tsh-erp.test"
 CIDR = "10.29.0.0/24"
 PROJECT = "tsh_erp_staging"
 DIRECTORY = "/home/khaleel/tsh-erp"
@@ -358,9 +359,8 @@ class Lab:
     def https(self, path: str, *, verify: bool = True, timeout_s: float = 6) -> int:
         """Ask the public name over TLS with the stack's own authority; 0 where there is no answer."""
         trust = ["--cacert", str(self.directory.parent / f"{self.directory.name}.ca.pem")] if verify else ["--insecure"]
-        name = "staging.tsh-erp.test"
         argv = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", str(timeout_s), *trust]
-        argv += ["--resolve", f"{name}:443:{self.address}", f"https://{name}{path}"]
+        argv += ["--resolve", f"{DOMAIN}:443:{self.address}", f"https://{DOMAIN}{path}"]
         return int(subprocess.run(argv, check=False, capture_output=True, text=True).stdout or 0)
 
     # ---- the cloud

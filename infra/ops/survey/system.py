@@ -305,11 +305,7 @@ def _homes() -> list[dict[str, Any]]:
 
 def _keys(path: str) -> list[str]:
     """Return the lines of a file of public keys that say something."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            lines = [line.strip() for line in stream]
-    except OSError:
-        return []
+    lines = [line.strip() for line in _text(path).split("\n")]
     return [line for line in lines if line and not line.startswith("#")]
 
 

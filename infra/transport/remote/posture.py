@@ -51,16 +51,20 @@ def _words(value: Any) -> list[str]:
 def _namespaces(body: dict[str, Any], networks: dict[str, Any]) -> list[str]:
     """Return which of the machine's namespaces the service shares: network, pid, ipc, uts, userns, cgroup."""
     names = ("network", "pid", "ipc", "uts", "userns", "cgroup")
-    shared = [name for name in names if body.get(_KEYS.get(name, name)) == "host"]
+    shared = [name for name in names if _mode(body, name) == "host"]
     joined = [networks.get(name) or {} for name in body.get("networks") or {}]
     if "network" not in shared and any(each.get("name") == "host" for each in joined):
         shared.insert(0, "network")
     return shared
 
 
+def _mode(body: dict[str, Any], namespace: str) -> str:
+    return str(body.get(_KEYS.get(namespace, namespace)) or "")
+
+
 def _joined(body: dict[str, Any]) -> dict[str, str]:
     """Return which container, that is no service's, the service shares a namespace with: its name by the namespace."""
-    asked = {name: str(body.get(_KEYS.get(name, name)) or "") for name in ("network", "pid", "ipc")}
+    asked = {name: _mode(body, name) for name in ("network", "pid", "ipc")}
     return {name: mode.partition(":")[2] for name, mode in asked.items() if mode.startswith("container:")}
 
 

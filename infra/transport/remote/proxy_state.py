@@ -16,7 +16,7 @@ import socket
 import ssl
 from typing import Any, NamedTuple
 
-from infra.transport.remote.processes import run
+from infra.transport.remote.processes import Finished, run
 
 _HOME = "/var/lib/caddy"
 _SOCKET = f"{_HOME}/admin.sock"
@@ -24,7 +24,6 @@ _DATA = f"{_HOME}/.local/share/caddy"
 _AUTHORITY = f"{_DATA}/pki/authorities/local/root.crt"
 CERTIFICATES = f"{_DATA}/certificates"
 _FILE = "/etc/caddy/Caddyfile"
-_WORDS = ("--config", _FILE, "--adapter", "caddyfile")
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _VERDICTS = {9: "early", 10: "expired", 62: "other-name"}
 """OpenSSL's verify codes (X509_V_ERR_…); every other one means that nobody who is trusted has signed it."""
@@ -61,7 +60,7 @@ def proxy_fact(probe: dict[str, Any]) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(running, sort_keys=True).encode()).hexdigest()
     if digest == probe["recorded"]:
         return {"running": digest, "stale": False}
-    adapted = run(["caddy", "adapt", *_WORDS], user="caddy", timeout_s=30.0)
+    adapted = _read_by("adapt")
     return {"running": digest, "stale": adapted.exit_status == 0 and json.loads(adapted.stdout) != running}
 
 
@@ -87,12 +86,16 @@ def running_configuration() -> Any:
 
 def file_configuration() -> tuple[Any, str]:
     """Return what the proxy's file says, and why it can't be taken; the proxy itself judges it, as its own user."""
-    checked = run(["caddy", "validate", *_WORDS], user="caddy", timeout_s=30.0)
+    checked = _read_by("validate")
     if checked.exit_status != 0:
         told = [line for line in checked.printed.splitlines() if line]
         return None, told[-1][:500] if told else "no answer"
-    adapted = run(["caddy", "adapt", *_WORDS], user="caddy", timeout_s=30.0)
-    return json.loads(adapted.stdout), ""
+    return json.loads(_read_by("adapt").stdout), ""
+
+
+def _read_by(verb: str) -> Finished:
+    """Have the proxy's own program read its file, as the proxy's user."""
+    return run(["caddy", verb, "--config", _FILE, "--adapter", "caddyfile"], user="caddy", timeout_s=30.0)
 
 
 def trusted(domain: str, port: int = 443) -> Served:

@@ -25,13 +25,16 @@ class Fault:
     """What happens to the next requests of a kind."""
 
     method: str
+    """A pattern, as the path is one."""
     path: str
     way: Way
     """refuse: answered with `status`; lose: carried out, answer lost; cut: lost before it was carried out."""
-    times: int = 1
+    times: float = 1
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    token: str = ""
+    """Whose requests alone, by the token that they carry; everybody's where it is empty."""
 
 
 class Link:
@@ -50,11 +53,12 @@ class Link:
     def seen(self, method: str, path: str) -> int:
         return sum(1 for each in self.requests if re.fullmatch(f"{method} {path}", each))
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, token: str) -> Fault | None:
         with self._lock:
             self.requests.append(f"{method} {path}")
             for fault in self.faults:
-                if fault.times and method == fault.method and re.fullmatch(fault.path, path):
+                is_meant = re.fullmatch(fault.method, method) and re.fullmatch(fault.path, path)
+                if fault.times and is_meant and fault.token in ("", token):
                     fault.times -= 1
                     return fault
         return None
@@ -66,7 +70,8 @@ def _handler(link: Link) -> type[BaseHTTPRequestHandler]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            fault = link.take(self.command, self.path.split("?")[0])
+            token = self.headers.get("authorization", "").removeprefix("Bearer ")
+            fault = link.take(self.command, self.path.split("?")[0], token)
             if fault and fault.way == "slow":
                 time.sleep(fault.seconds)
             if fault and fault.way == "refuse":
@@ -90,7 +95,7 @@ def _handler(link: Link) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 (http.server's names)
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 (http.server's names)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
             del format, args

@@ -1,13 +1,21 @@
-"""The stack's token was revoked in the control panel; the next deployment has something to change in the cloud."""
+"""The stack's token was revoked in the control panel; the next deployment has something to change in the cloud.
+
+The local cloud takes any token. Whoever finds the cloud at this desk is led over a link that refuses this one, as the
+real API refuses one that was revoked, and lets every other pass.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from faultcase import Case
-from gate import shut
+from faults import open_link
 
 if TYPE_CHECKING:
     from bed import Lab
@@ -17,7 +25,14 @@ TOKEN = "local-cloud"
 
 def inject(lab: Lab) -> None:
     lab.set("email: [admin@tsh-erp.test]", "email: [admin@tsh-erp.test, owner@tsh-erp.test]")
-    lab.notes["open again"] = shut(lab.home / "cloud/cloud.json", TOKEN)
+    record = lab.home / "cloud/cloud.json"
+    told = record.read_text(encoding="utf-8")
+    with contextlib.ExitStack() as stack:
+        link = stack.enter_context(open_link(lab.api_url))
+        link.break_next(".*", ".*", "refuse", times=math.inf, status=HTTPStatus.UNAUTHORIZED, token=TOKEN)
+        stack.callback(record.write_text, told, encoding="utf-8")
+        record.write_text(json.dumps({**json.loads(told), "http": link.url}), encoding="utf-8")
+        lab.notes["open again"] = stack.pop_all().close
 
 
 def broken(lab: Lab) -> str:

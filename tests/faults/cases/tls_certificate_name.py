@@ -3,10 +3,11 @@
 The proxy takes it for its own by the common name, which no visitor has looked at for years.
 """
 
+from bed import DOMAIN
 from faultcase import Case
-from forging import DOMAIN, forged, given_up
+from forging import forged, given_up
 
-OTHER = forged(subject=f"/CN={DOMAIN}", alternative="DNS:old.tsh-erp.test", since="20250101000000Z")
+OTHER = forged(DOMAIN, subject=f"/CN={DOMAIN}", alternative="DNS:old.tsh-erp.test", since="20250101000000Z")
 
 CASE = Case(
     id="tls-certificate-name",
@@ -16,7 +17,7 @@ CASE = Case(
     expected="healed",
     inject=lambda lab: lab.shell(OTHER),
     broken=lambda lab: "" if lab.https("/health") == 200 else "the certificate does not verify",
-    restore=lambda lab: lab.shell(given_up()),
+    restore=lambda lab: lab.shell(given_up(DOMAIN)),
     causes=("CERTIFICATE_NAME",),
     watched=True,
 )
