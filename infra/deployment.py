@@ -274,6 +274,7 @@ class Release(pulumi.ComponentResource):
             workload=place,
             commit=commit,
             environment=env.digest,
+            key_fingerprint=host.baseline.key_fingerprint,
             opts=self._below(host.volume, images, *host.closed, *([migrated] if migrated else [])),
         )
         proxy = resources.Proxy(
@@ -313,6 +314,7 @@ class Release(pulumi.ComponentResource):
             current=list(migrations.current),
             commit=self.commit,
             environment=env.digest,
+            key_fingerprint=self.host.baseline.key_fingerprint,
             version=_version(self.settings),
             opts=self._below(self.host.volume, images),
         )

@@ -18,7 +18,7 @@ from infra.host.resource import HostProvider
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi import Input, ResourceOptions
+    from pulumi import Input, Output, ResourceOptions
 
 PACKAGES = ("ca-certificates", "caddy", "docker.io", "docker-cli", "docker-compose", "git")
 _UNITS = ("docker.service",)
@@ -27,6 +27,7 @@ _GROUP = "docker"
 _SHELL = "/bin/bash"
 _ENABLED = ("enabled", "enabled-runtime", "static")
 _HOME_MODE = "0750"  # the engine mounts what is in it as root; nobody else has to pass
+_ANOTHER_KEY = f"{KEY_FILE} is another key"
 _APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -37,6 +38,16 @@ class BaselineProvider(HostProvider):
     subject = "baseline"
     phase = "baseline"
     timeout_s = 1200.0
+    withheld = ("key_fingerprint",)
+
+    def prepared(self, spec: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        """Remember this machine's key of digests: nobody else's is taken for it."""
+        same = bool(olds) and olds["connection"]["machine"] == spec["connection"]["machine"]
+        return {**spec, "key_fingerprint": olds["recorded"].get("key_fingerprint") if same else None}
+
+    def verified(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Take the key that has just been made for what it is."""
+        return {**spec, "key_fingerprint": None}
 
     def probes(self, spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Ask for everything at once."""
@@ -59,7 +70,7 @@ class BaselineProvider(HostProvider):
             *_units(facts),
             *_account(spec, facts),
             *logins.plan(spec, facts),
-            *_state(facts),
+            *_state(spec, facts),
         ]
 
     def findings(self, spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
@@ -72,16 +83,17 @@ class BaselineProvider(HostProvider):
             *_units_found(facts),
             *_account_found(spec, facts),
             *logins.findings(spec, facts),
-            *_state_found(facts),
+            *_state_found(spec, facts),
         ]
 
     def outputs(self, spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        """Return versions and states as they are."""
+        """Return versions, states, and which key the services' digests have, as they are."""
         present = [name for name in spec["packages"] if name in facts["packages"]]
         return {
             "packages": present,
             "versions": facts["packages"],
             "units": {name: unit["active"] for name, unit in facts["units"].items()},
+            "key_fingerprint": facts["key"]["digest"],
         }
 
 
@@ -90,6 +102,10 @@ class Baseline(Resource, module="greenroom", name="Baseline"):
 
     Root is open to the connection's own key alone.
     """
+
+    key_fingerprint: Output[str]
+    """SHA-256 (hex) of the host's key of digests: containers made under another key count as made from another
+    configuration."""
 
     def __init__(
         self,
@@ -106,8 +122,7 @@ class Baseline(Resource, module="greenroom", name="Baseline"):
             "user": user,
             "authorized_keys": list(authorized_keys),
             "packages": list(packages),
-            "versions": None,
-            "units": None,
+            **dict.fromkeys(("versions", "units", "key_fingerprint")),
         }
         super().__init__(BaselineProvider(), name, props, opts)
 
@@ -187,14 +202,22 @@ def _account(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     return steps
 
 
-def _state(facts: dict[str, Any]) -> list[acts.Act]:
+def _state(spec: dict[str, Any], facts: dict[str, Any]) -> list[acts.Act]:
     steps: list[acts.Act] = []
     if (facts["state"]["mode"], facts["state"]["owner"]) != ("0755", "root"):
         steps.append(acts.directory(f"{OVERRIDES} is not root's", OVERRIDES, owner="root", mode="0755"))
-    if (facts["key"]["mode"], facts["key"]["owner"]) != ("0600", "root"):
-        why = f"the key of the services' digests is missing at {KEY_FILE}, or open to others"
+    is_closed = (facts["key"]["mode"], facts["key"]["owner"]) == ("0600", "root")
+    if not is_closed or _is_another_key(spec, facts):
+        open_to_others = f"the key of the services' digests is missing at {KEY_FILE}, or open to others"
+        why = _ANOTHER_KEY if is_closed else open_to_others
         steps.append(acts.write(why, KEY_FILE, randomness.token_hex(32), owner="root", mode="0600"))
     return steps
+
+
+def _is_another_key(spec: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Tell whether the key is not the one on record, and so may be one that somebody knows."""
+    recorded = spec.get("key_fingerprint")
+    return bool(recorded) and recorded != facts["key"]["digest"]
 
 
 def _units_found(facts: dict[str, Any]) -> list[Finding]:
@@ -227,11 +250,14 @@ def _account_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]
     return differing
 
 
-def _state_found(facts: dict[str, Any]) -> list[Finding]:
+def _state_found(spec: dict[str, Any], facts: dict[str, Any]) -> list[Finding]:
     differing: list[Finding] = []
     for name, wanted in (("state", "0755 root"), ("key", "0600 root")):
         fact, path = facts[name], {"state": OVERRIDES, "key": KEY_FILE}[name]
         there = f"{fact['mode'] or 'missing'} {fact['owner']}".rstrip()
         if there != wanted:
             differing.append(of_file(f"{path} has another mode or owner", wanted, there, fact))
+    if facts["key"]["exists"] and _is_another_key(spec, facts):
+        key = facts["key"]
+        differing.append(of_file(_ANOTHER_KEY, f"SHA-256 {spec['key_fingerprint']}", f"SHA-256 {key['digest']}", key))
     return differing

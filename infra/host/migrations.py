@@ -120,7 +120,8 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
     """alembic (or what prints like it) run to the head, in the declared service's image and its environment.
 
     `version` tells where PostgreSQL keeps the revision: service, role, name (of the database), table. A look then reads
-    it there, and starts `current` only where something is not as recorded; see `infra.transport.remote.schema`.
+    it there, and starts `current` only where something is not as recorded; see `infra.transport.remote.schema`. What is
+    on record was made under the host's key of digests, `key_fingerprint`: with another one it is recorded anew.
     """
 
     revision: Output[str]
@@ -138,6 +139,7 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
         current: Sequence[str],
         commit: Input[str],
         environment: Input[str],
+        key_fingerprint: Input[str],
         workdir: str = "",
         version: Mapping[str, str] | None = None,
         opts: ResourceOptions | None = None,
@@ -151,6 +153,7 @@ class Migrations(Resource, module="greenroom", name="Migrations"):
             "workdir": workdir,
             "commit": commit,
             "environment": environment,
+            "key_fingerprint": key_fingerprint,
             "version": dict(version) if version else None,
             **dict.fromkeys(("revision", "head", "applied", "before", "made_from")),
         }

@@ -156,7 +156,11 @@ class ComposeStackProvider(HostProvider):
 
 
 class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
-    """A compose project, up and healthy. `commit` and `environment` are what a new release or secret changes."""
+    """A compose project, up and healthy.
+
+    `commit` and `environment` are what a new release or secret changes, `key_fingerprint` is what a new key of the
+    host's digests does (see `Baseline`): no container made under the one before can be told to be right.
+    """
 
     services: Output[dict[str, Any]]
     readers: Output[dict[str, list[str]]]
@@ -170,6 +174,7 @@ class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
         workload: Mapping[str, Input[Any]],
         commit: Input[str],
         environment: Input[str],
+        key_fingerprint: Input[str],
         timeout_s: float = 300.0,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -178,6 +183,7 @@ class ComposeStack(Resource, module="greenroom", name="ComposeStack"):
             "workload": workload,
             "commit": commit,
             "environment": environment,
+            "key_fingerprint": key_fingerprint,
             "timeout_s": timeout_s,
             "services": None,
             "readers": None,

@@ -143,6 +143,13 @@ BY_HAND = (
         "host: the digests' key open to all", "baseline", "chmod 0644 /var/lib/greenroom/key", "key has another mode"
     ),
     ByHand(
+        "host: another key of digests",
+        "baseline",
+        "echo another > /var/lib/greenroom/key",
+        "/var/lib/greenroom/key is another key",
+        dated=True,
+    ),
+    ByHand(
         "unit: docker stopped",
         "baseline",
         "systemctl stop docker docker.socket",

@@ -180,10 +180,11 @@ class Lab:
         content = {"values": wish.values, "secrets": wish.secrets, "recipe": recipe("environment.env.j2")}
         yield "env file", {"connection": reach, "path": f"{DIRECTORY}/.env.staging", "owner": "deploy", **content}
         digest = self.state["env file"]["digest"]
+        made_under = {"environment": digest, "key_fingerprint": self.state["baseline"]["key_fingerprint"]}
         yield "images", {**project, "mode": "build"}
         verbs = {"command": ["python", "/app/app.py", "upgrade"], "current": ["python", "/app/app.py", "current"]}
-        yield "migrations", {**project, "service": "app", **verbs, "workdir": "", "environment": digest}
-        yield "stack", {**project, "environment": digest, "timeout_s": wish.timeout_s}
+        yield "migrations", {**project, "service": "app", **verbs, "workdir": "", **made_under}
+        yield "stack", {**project, **made_under, "timeout_s": wish.timeout_s}
         routes = [{"path": "/*", "port": 8002.0}]
         served = {"domain": DOMAIN, "routes": routes, "tls": "internal", "email": "", "recipe": recipe("Caddyfile.j2")}
         yield "proxy", {"connection": reach, **served}

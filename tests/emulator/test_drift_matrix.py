@@ -30,6 +30,7 @@ GROUPS = [
         *("checkout: a file edited", "checkout: untracked", "container: another memory limit", "container: paused"),
         *("container: a stranger in the project", "user: another shell", "user: another key", "proxy: edited"),
         *("mount: read-only", "sshd: the one-time key is back", "unit: caddy disabled"),
+        "host: another key of digests",
     ],
     [
         *("env: owner", "checkout: a file removed", "checkout: another commit", "container: made anew by hand"),
@@ -112,6 +113,20 @@ def test_each_change_alone_is_named_and_mended(lab: Lab, wish: Wish, change: ByH
     lab.run(wish)
     close_all()
     assert look(lab) == []
+
+
+@pytest.mark.parametrize("key", ["host: the digests' key open to all", "host: another key of digests"])
+def test_a_new_key_and_a_migration_are_one_run(lab: Lab, wish: Wish, key: str) -> None:
+    """Migrations make anew what they depend on, under the new key; the stack's record has to follow in the same run."""
+    for name in (key, "schema: another revision"):
+        do(lab, wish, BY_NAME[name])
+
+    expect_found(lab, [BY_NAME[key]])
+    lab.run(wish)
+    assert (lab.operations["migrations"], lab.operations["stack"]) == ("update", "update")
+    assert look(lab) == []
+    lab.run(wish)
+    assert set(lab.operations.values()) == {"same"}
 
 
 def test_a_variable_is_named_and_its_value_is_told_nowhere(lab: Lab, wish: Wish) -> None:

@@ -101,6 +101,14 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         {**HOST, "units": {"docker.service": {**UNIT, "active": "inactive"}}},
         [("active, enabled", "inactive, enabled", AT)],
     ),
+    ("the key on record", BaselineProvider(), {**BASELINE, "key_fingerprint": FILE["digest"]}, HOST, []),
+    (
+        "another key of digests",
+        BaselineProvider(),
+        {**BASELINE, "key_fingerprint": "e"},
+        HOST,
+        [("SHA-256 e", f"SHA-256 {FILE['digest']}", AT)],
+    ),
     (
         "shell and group",
         BaselineProvider(),

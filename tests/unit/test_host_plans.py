@@ -94,6 +94,13 @@ DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, 
     ),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"state": ABSENT}, "/var/lib/greenroom is not root's"),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"key": {**FILE, "mode": "0644"}}, "open to others"),
+    (
+        BaselineProvider(),
+        {**BASELINE, "key_fingerprint": FILE["digest"]},
+        BASELINE_FACTS,
+        {"key": {**FILE, "owner": "root", "digest": "another"}},
+        "/var/lib/greenroom/key is another key",
+    ),
     (CheckoutProvider(), CHECKOUT, CHECKOUT_FACTS, {"tree": {**TREE, "commit": ""}}, "is no checkout"),
     (
         CheckoutProvider(),

@@ -57,6 +57,7 @@ def declare(number: int, droplet: dict[str, Any], commit: str) -> None:
         secrets=["TOKEN"],
     )
     release: dict[str, Any] = {"connection": reach, "workload": place, "commit": commit}
+    made_under: dict[str, Any] = {"environment": env.digest, "key_fingerprint": base.key_fingerprint}
     images = host.Images(f"images-{number}", **release, opts=after(env))
     migrated = host.Migrations(
         f"migrations-{number}",
@@ -64,11 +65,11 @@ def declare(number: int, droplet: dict[str, Any], commit: str) -> None:
         service="app",
         command=["python", "/app/app.py", "upgrade"],
         current=["python", "/app/app.py", "current"],
-        environment=env.digest,
+        **made_under,
         version={"service": "db", "role": "hello", "name": "hello", "table": "alembic_version"},
         opts=after(images),
     )
-    stack = host.ComposeStack(f"stack-{number}", **release, environment=env.digest, opts=after(migrated))
+    stack = host.ComposeStack(f"stack-{number}", **release, **made_under, opts=after(migrated))
     proxy = host.Proxy(
         f"proxy-{number}",
         connection=reach,
