@@ -25,6 +25,10 @@ _ENVIRONMENT = {
 }
 _UNREADABLE = "?? .git"
 """Stands among the differences when git can't read its own records, mostly because root has written some of them."""
+_HEAD = ["rev-parse", "--verify", "-q", "HEAD^{commit}"]
+_OID, _UNBORN = "# branch.oid ", "(initial)"
+_FIELDS = {"1": 7, "u": 9}
+"""How many fields stand before the path of a changed and of an unmerged entry, by what it begins with."""
 _GIT = ["git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
 
 
@@ -33,18 +37,38 @@ def checkout_fact(probe: dict[str, Any]) -> dict[str, Any]:
     directory, owner = probe["directory"], probe["owner"]
     if not os.path.isdir(f"{directory}/.git"):  # noqa: PTH112
         return {"exists": os.path.exists(directory), "commit": "", "url": "", "changed": []}  # noqa: PTH110
-    head = _git(["rev-parse", "--verify", "-q", "HEAD^{commit}"], directory, owner)
     url = _git(["config", "--get", "remote.origin.url"], directory, owner)
-    state = _git(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"], directory, owner)
-    changed = sorted(entry for entry in state.stdout.split("\0") if entry) if state.exit_status == 0 else [_UNREADABLE]
+    commit, changed = _state(directory, owner)
     return {
         "exists": True,
-        "commit": head.stdout.strip(),
+        "commit": commit,
         "url": url.stdout.strip(),
         "changed": changed,
         "times": {entry: _changed_at(f"{directory}/{entry[3:]}") for entry in changed},
         "head_at": _changed_at(f"{directory}/.git/HEAD"),
     }
+
+
+def _state(directory: str, owner: str) -> tuple[str, list[str]]:
+    """Return the commit, and the paths that differ from it as `git status` told them first: `XY path` (format 1).
+
+    Format 2 has the commit as well, so that one process tells both (git-status(1), "Porcelain Format Version 2").
+    """
+    asked = ["status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"]
+    state = _git([*asked, "--untracked-files=normal"], directory, owner)
+    if state.exit_status != 0:
+        return _git(_HEAD, directory, owner).stdout.strip(), [_UNREADABLE]
+    commit, changed = "", list[str]()
+    for entry in state.stdout.split("\0"):
+        kind, _, rest = entry.partition(" ")
+        if kind == "?":
+            changed.append(f"?? {rest}")
+        elif kind in _FIELDS:
+            fields = rest.split(" ", _FIELDS[kind])
+            changed.append(f"{fields[0].replace('.', ' ')} {fields[-1]}")
+        elif entry.startswith(_OID):
+            commit = entry.removeprefix(_OID)
+    return "" if commit == _UNBORN else commit, sorted(changed)
 
 
 def checkout_act(act: dict[str, Any], report: Reporter) -> None:
@@ -96,7 +120,7 @@ def _changed_at(path: str) -> str | None:
 
 def _is_whole(directory: str, owner: str) -> bool:
     """Tell whether git knows a commit there, and has every object that it is made of."""
-    head = _git(["rev-parse", "--verify", "-q", "HEAD^{commit}"], directory, owner)
+    head = _git(_HEAD, directory, owner)
     if head.exit_status != 0:
         return False
     check = ["fsck", "--connectivity-only", "--no-dangling", "--no-reflogs", "--no-progress", "HEAD"]

@@ -19,7 +19,7 @@ from infra.transport.remote.engine import Engine
 from infra.transport.remote.postgres import Unanswered, literal, query
 from infra.transport.remote.processes import Finished, run
 from infra.transport.remote.report import ActFailure, parse_env
-from infra.transport.remote.stack import service_containers
+from infra.transport.remote.stack import listed_services
 
 if TYPE_CHECKING:
     from infra.transport.remote.report import Reporter
@@ -32,7 +32,7 @@ _QUIET = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET l
 def database_passwords_fact(probe: dict[str, Any]) -> dict[str, str]:
     """Tell of each secret whether the server has it: matches, differs, absent (no server runs), or unknown."""
     values = _values(probe["env_file"])
-    containers = service_containers(Engine(), probe["project"])
+    containers = listed_services(Engine(), probe["project"])
     return {role["secret"]: _state(role, containers, values) for role in probe["roles"]}
 
 
@@ -40,7 +40,7 @@ def database_password_act(act: dict[str, Any], report: Reporter) -> None:
     """Give a role the password that the env file has, unless it has it; ActFailure DATABASE_PASSWORD_FAILED."""
     role = act["role"]
     values = _values(act["env_file"])
-    containers = service_containers(Engine(), act["project"])
+    containers = listed_services(Engine(), act["project"])
     if _state(role, containers, values) == "matches":
         return
     report.say(f"change the password of {role['role']} in {role['service']}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 __all__ = ["Engine", "EngineRefusal"]
 
-import http.client
 import json
-import socket
 import struct
 import time
 import urllib.parse
 from typing import Any
+
+from infra.transport.remote.asking import Conversation, unix_socket
 
 _SOCKET = "/run/docker.sock"
 _NOT_FOUND = 404
@@ -23,17 +23,6 @@ class EngineRefusal(Exception):  # noqa: N818 (becomes an ActFailure where it ma
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"Docker engine: {status}: {message}")
         self.status = status
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("docker", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class Engine:
@@ -49,32 +38,35 @@ class Engine:
         query: dict[str, Any] | None = None,
         *,
         timeout_s: float = 0.0,
-        limit_bytes: int | None = None,
+        limit_bytes: int = 0,
     ) -> bytes:
         """Send one request and return the answer, or its first `limit_bytes`; EngineRefusal when it is an error."""
         pairs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (query or {}).items()}
-        connection = _Connection(self._path, timeout_s or self._timeout_s)
+        target = f"{path}?{urllib.parse.urlencode(pairs)}" if pairs else path
         try:
-            connection.request(method, f"{path}?{urllib.parse.urlencode(pairs)}" if pairs else path)
-            answer = connection.getresponse()
-            body = answer.read(limit_bytes) if limit_bytes else answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            with Conversation(unix_socket(self._path, timeout_s or self._timeout_s), "docker") as engine:
+                answer = engine.ask(method, target, limit_bytes=limit_bytes)
+        except OSError as error:
             raise EngineRefusal(0, f"{method} {path}: {error}") from error
-        finally:
-            connection.close()
         if answer.status >= _FIRST_ERROR:
-            raise EngineRefusal(answer.status, body.decode(errors="replace").strip())
-        return body
+            raise EngineRefusal(answer.status, answer.body.decode(errors="replace").strip())
+        return answer.body
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
-        """GET a JSON document."""
-        return json.loads(self.call("GET", path, query))
+        """GET a JSON document; EngineRefusal where it broke off."""
+        try:
+            return json.loads(self.call("GET", path, query))
+        except ValueError as error:
+            raise EngineRefusal(0, f"GET {path}: {error}") from error
+
+    def listed(self, project: str) -> list[dict[str, Any]]:
+        """Return what the engine's list says of a compose project's containers; one-off ones are left out."""
+        labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
+        return list(self.get("/containers/json", {"all": "true", "filters": {"label": labels}}))
 
     def containers(self, project: str) -> list[dict[str, Any]]:
         """Return the inspected containers of a compose project, running or not; one-off ones are left out."""
-        labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
-        listed = self.get("/containers/json", {"all": "true", "filters": {"label": labels}})
-        found = (self.inspect(each["Id"]) for each in listed)
+        found = (self.inspect(each["Id"]) for each in self.listed(project))
         return [each for each in found if each]
 
     def inspect(self, container: str) -> dict[str, Any]:

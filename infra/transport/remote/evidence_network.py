@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from infra.transport.remote.processes import run
+from infra.transport.remote.proxy_state import told_configuration
 
 PATIENCE_S = 2.5
-_ADMIN = "/var/lib/caddy/admin.sock"
 _CADDYFILE = "/etc/caddy/Caddyfile"
 _COMMON_PATHS = ("/health", "/healthz", "/")
 
@@ -69,8 +69,8 @@ def proxy_section(probe: dict[str, Any]) -> dict[str, Any]:
     fact: dict[str, Any] = {"file": _CADDYFILE, "adapt_status": adapted.exit_status, "running": False, "differs": False}
     fact["error"] = adapted.stderr.strip() if adapted.exit_status else ""
     try:
-        running = _admin("/config/")
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        running = told_configuration(PATIENCE_S)
+    except (OSError, ValueError) as error:
         return {**fact, "admin_error": f"{type(error).__name__}: {error}"}
     differs = adapted.exit_status == 0 and json.loads(adapted.stdout) != running
     return {**fact, "running": True, "differs": differs, "admin_error": ""}
@@ -124,21 +124,6 @@ def _handshake(domain: str, context: ssl.SSLContext) -> bytes:
         context.wrap_socket(plain, server_hostname=domain) as tls,
     ):
         return tls.getpeercert(binary_form=True) or b""
-
-
-def _admin(path: str) -> Any:
-    connection = http.client.HTTPConnection("caddy", timeout=PATIENCE_S)
-    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.sock.settimeout(PATIENCE_S)
-    try:
-        connection.sock.connect(_ADMIN)
-        connection.putrequest("GET", path, skip_host=True)
-        connection.putheader("Host", "")
-        connection.endheaders()
-        answer = connection.getresponse()
-        return json.loads(answer.read(1 << 20))
-    finally:
-        connection.close()
 
 
 def _asked(domain: str, port: int, path: str) -> dict[str, Any]:

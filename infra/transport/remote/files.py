@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["directory_act", "file_fact", "instant", "remove_act", "replace_file", "write_act"]
 
-import base64
 import grp
 import hashlib
 import hmac
@@ -71,6 +70,8 @@ def _digests(content: bytes, key: bytes) -> dict[str, str]:
 def write_act(act: dict[str, Any], report: Reporter) -> None:
     """Write a file: a temporary one beside it gets content, owner and mode, is synced, then takes the name."""
     del report
+    import base64  # noqa: PLC0415 (a look writes nothing)
+
     uid, gid = _ids(str(act["owner"]))
     replace_file(act["path"], base64.b64decode(act["content"]), uid, gid, int(str(act["mode"]), 8))
 

@@ -6,11 +6,11 @@ __all__ = ["PLACE", "gathered_fact", "remember_act"]
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote import verbs
 from infra.transport.remote.files import replace_file
+from infra.transport.remote.threads import side_by_side
 
 if TYPE_CHECKING:
     from infra.transport.remote.report import Reporter
@@ -19,6 +19,8 @@ PLACE = "/var/lib/greenroom/probes"
 _MOST = 500
 """How many resources' questions are kept; of more, the oldest go."""
 _AT_ONCE = 16
+_AT_HAND = ("ages", "defs", "file", "first_boot", "kernel", "user")
+"""Questions of these kinds wait for nobody: a thread for each, all at one lock, costs more than the answers."""
 _UNITS = "units"
 """Questions of this kind are asked as one: each would start a `systemctl` of its own."""
 
@@ -34,10 +36,11 @@ def gathered_fact(probe: dict[str, Any]) -> dict[str, Any]:
     units = sorted({name for each in questions.values() if each["kind"] == _UNITS for name in each["names"]})
     if units:
         questions[_UNITS] = {"kind": _UNITS, "names": units}
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        asked = {text: each for text, each in questions.items() if each["kind"] != _UNITS or text == _UNITS}
-        running = {text: pool.submit(_answer, each) for text, each in asked.items()}
-        answers = {text: each.result() for text, each in running.items()}
+    asked = {text: each for text, each in questions.items() if each["kind"] != _UNITS or text == _UNITS}
+    answers = {text: _answer(each) for text, each in asked.items() if each["kind"] in _AT_HAND}
+    slow = {text: each for text, each in asked.items() if text not in answers}
+    verbs.load_for(each["kind"] for each in slow.values())
+    answers |= zip(slow, side_by_side(_answer, list(slow.values()), at_once=_AT_ONCE), strict=True)
     for text, each in questions.items():
         if text not in answers:
             answers[text] = _share(each["names"], *answers[_UNITS])

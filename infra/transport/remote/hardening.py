@@ -14,13 +14,10 @@ __all__ = [
     "sysctl_act",
 ]
 
-import base64
-import difflib
 import fnmatch
 import glob
 import os
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
@@ -125,16 +122,22 @@ def firewall_fact(probe: dict[str, Any]) -> dict[str, Any]:
     live = run(listing)
     script = 'nft -f "$1" && shift && exec "$@"'
     wanted = run(["unshare", "--net", "sh", "-c", script, "wanted", probe["path"], *listing])
-    lines = difflib.unified_diff(wanted.stdout.splitlines(), live.stdout.splitlines(), lineterm="", n=0)
-    changed = [
-        f"{line[:1]} {line[1:].strip()}"
-        for line in lines
-        if line[:3] not in ("---", "+++") and not line.startswith("@@")
-    ]
+    changed = _changed(wanted.stdout, live.stdout)
     return {
         "loaded": live.exit_status == 0,
         "differs": changed[:10] if wanted.exit_status == 0 else [wanted.printed[-400:]],
     }
+
+
+def _changed(wanted: str, live: str) -> list[str]:
+    """Return the lines that only one of two texts has, marked as in a patch."""
+    if wanted == live:
+        return []
+    import difflib  # noqa: PLC0415 (mostly there is nothing to compare)
+
+    lines = difflib.unified_diff(wanted.splitlines(), live.splitlines(), lineterm="", n=0)
+    told = (line for line in lines if line[:3] not in ("---", "+++") and not line.startswith("@@"))
+    return [f"{line[:1]} {line[1:].strip()}" for line in told]
 
 
 def kernel_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -195,6 +198,8 @@ def defs_act(act: dict[str, Any], report: Reporter) -> None:
     kept = [line for line in _lines(act["path"]) if not (_is_value(line) and line.split()[0] in values)]
     text = "\n".join([*kept, *(f"{name}\t{value}" for name, value in values.items())]) + "\n"
     found = file_fact({"path": act["path"]})
+    import base64  # noqa: PLC0415 (a look writes nothing)
+
     content = base64.b64encode(text.encode()).decode()
     mode, owner = found["mode"] or "0644", found["owner"] or "root"
     write_act({"path": act["path"], "content": content, "owner": owner, "mode": mode}, report)
@@ -207,6 +212,8 @@ def files_act(act: dict[str, Any], report: Reporter) -> None:
     """
     for each in act["files"]:
         if "copy_of" in each:
+            import shutil  # noqa: PLC0415 (as above)
+
             shutil.copy2(each["copy_of"], each["path"], follow_symlinks=False)
         elif "content" in each:
             os.makedirs(os.path.dirname(each["path"]), exist_ok=True)  # noqa: PTH103, PTH120

@@ -5,10 +5,18 @@ A certificate is judged by a handshake that verifies it, as every visitor does; 
 
 from __future__ import annotations
 
-__all__ = ["CERTIFICATES", "Served", "answers", "file_configuration", "proxy_fact", "running_configuration", "trusted"]
+__all__ = [
+    "CERTIFICATES",
+    "Served",
+    "answers",
+    "file_configuration",
+    "proxy_fact",
+    "running_configuration",
+    "told_configuration",
+    "trusted",
+]
 
 import hashlib
-import http.client
 import json
 import os
 import re
@@ -16,6 +24,7 @@ import socket
 import ssl
 from typing import Any, NamedTuple
 
+from infra.transport.remote.asking import Conversation, unix_socket
 from infra.transport.remote.processes import Finished, run
 
 _HOME = "/var/lib/caddy"
@@ -24,11 +33,12 @@ _DATA = f"{_HOME}/.local/share/caddy"
 _AUTHORITY = f"{_DATA}/pki/authorities/local/root.crt"
 CERTIFICATES = f"{_DATA}/certificates"
 _FILE = "/etc/caddy/Caddyfile"
-_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_DOMAIN = r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
 _VERDICTS = {9: "early", 10: "expired", 62: "other-name"}
 """OpenSSL's verify codes (X509_V_ERR_…); every other one means that nobody who is trusted has signed it."""
 _NO_CERTIFICATE = ("TLSV1_ALERT_INTERNAL_ERROR", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_UNRECOGNIZED_NAME")
 _TIMEOUT_S = 2.0
+_OK = 200
 
 
 class Served(NamedTuple):
@@ -38,15 +48,6 @@ class Served(NamedTuple):
     text: str
     until: str = ""
     """When a good one ends, as the certificate says it."""
-
-
-class _Admin(http.client.HTTPConnection):
-    """The proxy's administration, on its own socket."""
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(_SOCKET)
 
 
 def proxy_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -71,17 +72,19 @@ def answers() -> bool:
 
 def running_configuration() -> Any:
     """Return what the proxy runs with; None where it does not answer."""
-    connection = _Admin("", timeout=_TIMEOUT_S)
     try:
-        connection.putrequest("GET", "/config/", skip_host=True)
-        connection.putheader("Host", "")  # it knows itself by no name
-        connection.endheaders()
-        answer = connection.getresponse()
-        return json.loads(answer.read()) if answer.status == http.client.OK else None
-    except (OSError, http.client.HTTPException, ValueError):
+        return told_configuration(_TIMEOUT_S)
+    except (OSError, ValueError):
         return None
-    finally:
-        connection.close()
+
+
+def told_configuration(timeout_s: float) -> Any:
+    """Ask the proxy what it runs with. OSError where it does not answer, ValueError where that is no configuration."""
+    with Conversation(unix_socket(_SOCKET, timeout_s), host="") as proxy:  # it knows itself by no name
+        answer = proxy.ask("GET", "/config/")
+    if answer.status != _OK:
+        raise ValueError(f"status {answer.status} {answer.reason}")
+    return json.loads(answer.body)
 
 
 def file_configuration() -> tuple[Any, str]:
@@ -100,7 +103,7 @@ def _read_by(verb: str) -> Finished:
 
 def trusted(domain: str, port: int = 443) -> Served:
     """Shake hands for a name as a visitor would, with this host, and tell what became of it."""
-    if not _DOMAIN.fullmatch(domain):
+    if not re.fullmatch(_DOMAIN, domain):
         return Served("untrusted", f"{domain[:60]!r} is no name")
     context = ssl.create_default_context()
     if os.path.exists(_AUTHORITY):  # noqa: PTH110

@@ -21,10 +21,11 @@ _LONGEST_PASSWORD = 256
 _LONG = 16
 """Words of so many characters together are nobody's everyday text."""
 _DISTINCT = 4
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_SEPARATOR = re.compile(r"[@:/#?%]")
+# Compiled by whoever has a text for them (`re` keeps what it compiled): a look mostly has none.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
+_SEPARATOR = r"[@:/#?%]"
 _WORD = "(?:[A-Z]?[a-z]+|[A-Z]+|[0-9]+)"
-_WORDS = re.compile(rf"[@:/#?%._-]*{_WORD}(?:[@:/#?%._-]+{_WORD})*[@:/#?%._-]*")
+_WORDS = rf"[@:/#?%._-]*{_WORD}(?:[@:/#?%._-]+{_WORD})*[@:/#?%._-]*"
 _lock = threading.Lock()
 
 
@@ -79,13 +80,15 @@ def fragments(value: str) -> set[str]:
         return set()
     found: set[str] = set()
     sources = [value]
-    if match := _SCHEME.match(value):
+    if match := re.match(_SCHEME, value):
         user, _, place = value[match.end() :].rpartition("@")
         sources = [user.partition(":")[2] or user, "/".join(["", *place.split("/")[1:]])]
         found |= set(sources)
     for source in sources:
-        at = [match.start() for match in _SEPARATOR.finditer(source)]
-        found |= {source[:end] for end in at} | {source[start + 1 :] for start in at} | set(_SEPARATOR.split(source))
+        at = [match.start() for match in re.finditer(_SEPARATOR, source)]
+        found |= (
+            {source[:end] for end in at} | {source[start + 1 :] for start in at} | set(re.split(_SEPARATOR, source))
+        )
     return {part for part in found - {value} if _is_telling(part)}
 
 
@@ -93,7 +96,7 @@ def _is_telling(part: str) -> bool:
     """Tell whether a part of a secret is hardly anything else: long, or no mere words and numbers."""
     if len(part) < _SHORTEST or len(set(part)) < _DISTINCT:
         return False
-    return len(part) >= _LONG or not _WORDS.fullmatch(part)
+    return len(part) >= _LONG or not re.fullmatch(_WORDS, part)
 
 
 def parse_env(text: str) -> list[tuple[str, str]]:

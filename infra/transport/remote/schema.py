@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.postgres import Unanswered, query
-from infra.transport.remote.stack import exec_fact, service_containers
+from infra.transport.remote.stack import exec_fact, listed_services
 
 
 def schema_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def schema_fact(probe: dict[str, Any]) -> dict[str, Any]:
 
 def _is_as_recorded(probe: dict[str, Any]) -> bool:
     engine, recorded, table = Engine(), probe["recorded"], probe["version"]
-    containers = service_containers(engine, probe["project"])
+    containers = listed_services(engine, probe["project"])
     asked, kept = containers.get(probe["service"]), containers.get(table["service"])
     if asked is None or kept is None or not asked["state"] == kept["state"] == "running":
         return False

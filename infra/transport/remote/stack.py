@@ -13,6 +13,7 @@ __all__ = [
     "down_act",
     "exec_fact",
     "images_fact",
+    "listed_services",
     "model_fact",
     "remove_images_act",
     "service_containers",
@@ -23,13 +24,13 @@ import hmac
 import json
 import time
 import urllib.parse
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.posture import FLOOR, posture
 from infra.transport.remote.processes import command_text, run
 from infra.transport.remote.report import ActFailure, Redactor, parse_env
+from infra.transport.remote.threads import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from infra.transport.remote.report import Reporter
 
 LABEL = "greenroom.config"
+_SERVICE = "com.docker.compose.service"
 _GONE = (304, 404, 409)
 _TELLING = 8
 """Shorter values stand in texts by chance."""
 _SECOND_LOOK_S = 0.5
+_AT_ONCE = 8
 _EVIDENCE = 1000
 """How much of what a failed command printed is kept, from its end."""
 
@@ -87,8 +90,7 @@ def down_act(act: dict[str, Any], report: Reporter) -> None:
     only = {"filters": {"label": [f"com.docker.compose.project={act['project']}"]}}
     listed: list[str] = [each["Id"] for each in engine.get("/containers/json", {"all": "true", **only})]
     report.say(f"stopping {len(listed)} containers")
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(_discard, [engine] * len(listed), listed))
+    side_by_side(lambda container: _discard(engine, container), listed, at_once=_AT_ONCE)
     for network in engine.get("/networks", only):
         _delete(engine, f"/networks/{network['Id']}")
     for volume in engine.get("/volumes", only)["Volumes"] or []:
@@ -229,6 +231,28 @@ def service_containers(engine: Engine, project: str) -> dict[str, Any]:
     return _asked(engine, project)[0]
 
 
+def listed_services(engine: Engine, project: str) -> dict[str, dict[str, str]]:
+    """Return id, state, image and configuration of each service's container, by one question to the engine.
+
+    Nothing where the engine does not run.
+    """
+    try:
+        listed = sorted(engine.listed(project), key=lambda each: each["Created"])
+    except EngineRefusal as refusal:
+        if refusal.status == 0:
+            return {}
+        raise
+    return {
+        each["Labels"].get(_SERVICE, each["Id"]): {
+            "id": each["Id"],
+            "state": each["State"],
+            "image_id": each["ImageID"],
+            "config": each["Labels"].get(LABEL, ""),
+        }
+        for each in listed
+    }
+
+
 def _asked(engine: Engine, project: str) -> tuple[dict[str, Any], str]:
     """Return the containers by service, and what kept the engine from answering."""
     try:
@@ -243,7 +267,7 @@ def _by_service(found: list[dict[str, Any]]) -> dict[str, Any]:
     services: dict[str, Any] = {}
     for container in sorted(found, key=lambda each: each["Created"]):
         labels = container["Config"].get("Labels") or {}
-        services[labels.get("com.docker.compose.service", container["Name"])] = describe(container)
+        services[labels.get(_SERVICE, container["Name"])] = describe(container)
     return services
 
 

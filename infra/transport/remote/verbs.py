@@ -5,12 +5,14 @@ Most requests need few of them, and half of a worker's start went into modules t
 
 from __future__ import annotations
 
-__all__ = ["ACTS", "FACTS", "act", "fact", "load_all"]
+__all__ = ["ACTS", "FACTS", "act", "fact", "load_all", "load_for"]
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from infra.transport.remote.report import Reporter
 
 FACTS = {
@@ -85,6 +87,13 @@ def act(wire: dict[str, Any], report: Reporter) -> None:
     """Perform one act."""
     do: str = wire["do"]
     getattr(_module(ACTS[do]), f"{do}_act")(wire, report)
+
+
+def load_for(kinds: Iterable[str]) -> None:
+    """Load what answers these questions, before threads that ask them get into each other's way."""
+    for kind in kinds:
+        if kind in FACTS:
+            _module(FACTS[kind])
 
 
 def load_all() -> None:
