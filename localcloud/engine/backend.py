@@ -81,9 +81,9 @@ class StackStore:
         if not meta.exists():
             write_atomically(meta, f"version: {LAYOUT_VERSION}\n")
 
-    def write(self, document: dict[str, Any], *, readable: bool = True) -> None:
-        """Replace the state, durably."""
-        write_atomically(self.path, json_document(document, readable=readable))
+    def write(self, text: str) -> None:
+        """Replace the state, durably, by its document as text."""
+        write_atomically(self.path, text)
 
     def keep_previous(self) -> None:
         """Keep the present state as `.bak`, before a run overwrites it."""
@@ -91,11 +91,10 @@ class StackStore:
             backup = self.path.with_name(self.path.name + ".bak")
             write_atomically(backup, self.path.read_text(), durable=False)
 
-    def record(self, history: dict[str, Any], checkpoint: dict[str, Any]) -> None:
-        """Write the history entry, its checkpoint and the backup of a finished run."""
+    def record(self, history: dict[str, Any], text: str) -> None:
+        """Write the history entry of a finished run, and the state that it came to, in the history and as a backup."""
         stamp = time.time_ns()
         name = self.stack
-        text = json_document(checkpoint)
         entry = json_document(history)
         write_atomically(self._history / f"{name}-{stamp}.history.json", entry, durable=False)
         write_atomically(self._history / f"{name}-{stamp}.checkpoint.json", text, durable=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from localcloud.engine.backend import now_rfc3339
 from localcloud.engine.builtin import BuiltinClient
 from localcloud.engine.checkpoint import Decoder, Encoder
 from localcloud.engine.errors import CancelledError
+from localcloud.engine.files import json_document
 from localcloud.engine.journal import Journal
 from localcloud.engine.monitor import EngineService, Server
 from localcloud.engine.providers import Providers
@@ -134,7 +136,7 @@ class Conductor:
     def _write(self, encoder: Encoder, snapshot: Snapshot) -> None:
         """Write the state between two steps; only the last state of a run is laid out for readers."""
         document = encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339())
-        self._stack.store.write(document, readable=False)
+        self._stack.store.write(json_document(document, readable=False))
 
     def _perform(self, run: Run, server: Server, encoder: Encoder) -> Run:
         """Perform the operation; returns the run as it ended."""
@@ -166,16 +168,25 @@ class Conductor:
         if cancelled:
             self._reporter.say("error", f"The {self._operation} was canceled")
         snapshot = run.journal.snapshot()
-        if not self._is_preview:
-            self._record(encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339()), run, succeeded)
-        stack = snapshot.stack_resource()
-        outputs = masked(stack.outputs) if stack else {}
-        run.providers.close()
-        self._starter.close()
+        ending = threading.Thread(target=self._end_processes, args=(run,))  # which takes as long as the record
+        ending.start()
+        try:
+            if not self._is_preview:
+                document = encoder.encode(snapshot, name=self._stack.store.full_name, time=now_rfc3339())
+                self._record(document, run, succeeded)
+            stack = snapshot.stack_resource()
+            outputs = masked(stack.outputs) if stack else {}
+        finally:
+            ending.join()
         return self._reporter.result(succeeded=succeeded, outputs=outputs, cancelled=cancelled)
 
+    def _end_processes(self, run: Run) -> None:
+        run.providers.close()
+        self._starter.close()
+
     def _record(self, checkpoint: dict[str, Any], run: Run, succeeded: bool) -> None:  # noqa: FBT001 - private
-        self._stack.store.write(checkpoint)
+        text = json_document(checkpoint)
+        self._stack.store.write(text)
         history = {
             "kind": self._operation,
             "startTime": int(self._started_at),
@@ -187,7 +198,7 @@ class Conductor:
             "endTime": int(time.time()),
             "resourceChanges": self._reporter.changes,
         }
-        self._stack.store.record(history, checkpoint)
+        self._stack.store.record(history, text)
 
 
 def history_config(configuration: Configuration) -> dict[str, Any]:

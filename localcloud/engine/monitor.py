@@ -72,13 +72,16 @@ class EngineService:
 
 
 class MonitorService:
-    """The ResourceMonitor service of one run. It takes calls at once, and answers them from `open` on."""
+    """The ResourceMonitor service of one run: from `open` on it answers what asks for resources.
 
-    _run: Run
+    What the engine can do it tells before: with that known, a program declares while the world is still being read.
+    """
+
     _registrar: Registrar
     _reader: Reader
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
+        self._run = run
         self._opened = threading.Event()
         self._with_outputs: set[str] = set()
         self.stack_outputs: PropertyMap | None = None
@@ -90,22 +93,28 @@ class MonitorService:
 
     def methods(self) -> dict[str, Callable[[Any, Any], Any]]:
         """Return what is served."""
+        told = {"GetDeploymentInfo": self._deployment_info, "SupportsFeature": self._supports_feature}
         served = {
-            "GetDeploymentInfo": self._deployment_info,
-            "SupportsFeature": self._supports_feature,
             "RegisterResource": self._register,
             "RegisterResourceOutputs": self._register_outputs,
             "ReadResource": self._read,
             "Invoke": self._invoke,
             "SignalAndWaitForShutdown": self._wait_for_end,
         }
-        return {name: self._guarded(method) for name, method in served.items()}
+        waiting = {name: self._guarded(self._when_open(method)) for name, method in served.items()}
+        return {**waiting, **{name: self._guarded(method) for name, method in told.items()}}
+
+    def _when_open(self, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(request: Any) -> Any:
+            self._opened.wait()
+            return method(request)
+
+        return call
 
     def _guarded(self, method: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
         """Answer UNAVAILABLE when the run has ended, and report whatever goes wrong in here."""
 
         def call(request: Any, context: Any) -> Any:
-            self._opened.wait()
             try:
                 return method(request)
             except Stopped:

@@ -34,7 +34,7 @@ def update(run: Run, server: Server, starter: Starter, *, renewed: Callable[[Run
     With `renewed` the world is read into the state first, while the program loads; it gives the run on that state.
     Returns the run as it ended.
     """
-    monitor = MonitorService()
+    monitor = MonitorService(run)
     server.serve_monitor(monitor)
     server.start()
     program = starter.start_program(

@@ -107,13 +107,23 @@ class Providers:
         return client
 
     def bind(self, client: Client, entry: ResourceState, inputs: PropertyMap) -> None:
-        """Configure a provider's process and make it the one behind the provider's reference."""
-        if not contains_unknown(inputs):
+        """Configure a provider's process and make it the one behind the provider's reference.
+
+        One that serves in this run already (see `running`) has this very configuration, and takes none twice.
+        """
+        with self._lock:
+            is_configured = any(each is client for each in self._clients.values())
+        if not is_configured and not contains_unknown(inputs):
             known = {key: value for key, value in inputs.items() if key != INTERNAL}
             identity = "" if entry.id == UNKNOWN_STRING else entry.id
             client.configure(identify(entry), identity, urns.package_of(entry.type), known)
         with self._lock:
             self._clients[entry.reference] = client
+
+    def running(self, reference: str) -> Client | None:
+        """Return the process behind a reference where there is one in this run."""
+        with self._lock:
+            return self._clients.get(reference)
 
     def knows(self, reference: str) -> bool:
         """Say whether the reference is that of a provider of this run."""

@@ -103,10 +103,14 @@ class Registrar:
         return self._run.providers.default(package, version, url, lambda goal: self.register(goal).reference)
 
     def _client(self, goal: Goal, reference: str) -> Client | None:
-        """Have the provider's process ready. A provider resource gets a new one of its own."""
+        """Have the provider's process ready. A provider resource gets a new one of its own.
+
+        Where the world was read first, the process that read it goes on while its configuration is the same: what it
+        has loaded, and its connections, are there already.
+        """
         try:
             if urns.is_provider(goal.type):
-                return self._run.providers.open(goal.type, _with_version(goal).inputs)
+                return self._reading_client(goal) or self._run.providers.open(goal.type, _with_version(goal).inputs)
             return self._run.providers.client(reference) if reference else None
         except ProviderError as error:
             if not self._run.control.is_stopping:
@@ -114,6 +118,12 @@ class Registrar:
                     str(error), urns.build(self._run.stack, self._run.project, goal.parent, goal.type, goal.name)
                 )
             raise Stopped from error
+
+    def _reading_client(self, goal: Goal) -> Client | None:
+        old = self._olds.get(urns.build(self._run.stack, self._run.project, goal.parent, goal.type, goal.name))
+        if old is None or not values.equal(_without_internal(old.inputs), _with_version(goal).inputs):
+            return None
+        return self._run.providers.running(old.reference)
 
     def claim(self, urn: str, goal: Goal) -> ResourceState | None:
         """Take a urn for a resource that is only read; returns the old entry. Raises Stopped when it is taken."""

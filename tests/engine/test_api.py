@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,6 +170,46 @@ def test_up_with_refresh_reads_the_world_first_and_mends_it_in_one_run(embedded_
     assert embedded_bench.world.get("a-1")["x"] == 1
     assert engine_of(embedded_bench).up(refresh=True).changes == {"refresh": 2, "same": 3}
     embedded_bench.inspect()
+
+
+def test_the_process_that_read_the_world_goes_on_while_its_configuration_is_the_same(embedded_bench: Bench) -> None:
+    embedded_bench.configure({"testprovider:token": "old"})
+    embedded_bench.good(PROGRAM)
+    for token, processes in (("old", 1), ("new", 2)):
+        embedded_bench.configure({"testprovider:token": token})
+        embedded_bench.world.drift("a-1", x=9)
+        begun = len(embedded_bench.world.entries())
+
+        assert engine_of(embedded_bench).up(refresh=True).succeeded
+
+        calls = embedded_bench.world.entries(since=begun)
+        configured = {each["variables"]["testprovider:config:token"] for each in calls if each["call"] == "Configure"}
+        assert configured == {"old", token}
+        assert [each["call"] for each in calls].count("Configure") == processes
+        assert len({each["pid"] for each in calls if each["call"] in ("Read", "Update")}) == processes
+        assert embedded_bench.world.get("a-1")["x"] == 1
+        embedded_bench.inspect()
+
+
+def test_the_program_declares_while_the_world_is_being_read(embedded_bench: Bench) -> None:
+    embedded_bench.good(PROGRAM)
+    embedded_bench.script({"call": "Read", "name": "b", "gate": "go"})
+    declared = embedded_bench.root / "declared"
+    embedded_bench.program(f"{PROGRAM}\n    import pathlib; pathlib.Path({str(declared)!r}).touch()")
+    begun = len(embedded_bench.world.entries())
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(engine_of(embedded_bench).up(refresh=True)))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not declared.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert declared.exists()
+        assert "Check" not in {each["call"] for each in embedded_bench.world.entries(since=begun)}
+    finally:
+        embedded_bench.world.open_gate("go")
+        thread.join()
+    assert [result.changes for result in results] == [{"refresh": 2, "same": 3}]  # type: ignore[attr-defined]
 
 
 def test_a_read_that_fails_stops_the_up_behind_it(embedded_bench: Bench) -> None:
