@@ -7,19 +7,24 @@ person, 22 healing was stopped or has spent its limits.
 
 from __future__ import annotations
 
-__all__ = ["main"]
+__all__ = ["leave", "main"]
 
 import atexit
 import os
 import sys
 import threading
+from typing import NoReturn
 
 
 def main() -> None:
-    """Run the command line and exit, as the interpreter would but without taking every module apart."""
+    """Run the command line and exit."""
     from infra.cli.app import run  # noqa: PLC0415 - importing the package alone costs nothing
 
-    code = run(sys.argv[1:])
+    leave(run(sys.argv[1:]))
+
+
+def leave(code: int) -> NoReturn:
+    """Exit as the interpreter would, but without taking every module apart."""
     threading._shutdown()  # noqa: SLF001 # pyright: ignore - joins threads, as at any exit
     atexit._run_exitfuncs()  # noqa: SLF001 # pyright: ignore - the other half of it
     sys.stdout.flush()

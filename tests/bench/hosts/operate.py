@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from infra.cli import leave
 from infra.cli.embedded import PRELOAD_TO_READ
 from localcloud.engine import Engine
 from localcloud.engine.events import Diagnostic, Event
@@ -43,4 +44,4 @@ def main(verb: str, directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    leave(main(sys.argv[1], Path(sys.argv[2])))
