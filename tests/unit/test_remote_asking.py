@@ -29,14 +29,14 @@ class Peer(BaseHTTPRequestHandler):
         self.seen.append(f"{self.request_version} {self.command} {self.path} {self.headers.get('Host')}")
         self.close_connection = True
         size = int(self.path.strip("/") or 0)
-        self.send_response(404 if size == 404 else 200)
-        if size != 7:
+        self.send_response(size if size in (204, 404) else 200)
+        if size not in (7, 204):
             self.send_header("Content-Length", str(size))
         if self.headers.get("Connection") == "keep-alive" and size != 7:
             self.send_header("Connection", "keep-alive")
             self.close_connection = False
         self.end_headers()
-        self.wfile.write(b"x" * size)
+        self.wfile.write(b"x" * (size if size != 204 else 0))
 
     do_POST = do_GET  # noqa: N815 (the base class looks for these names)
 
@@ -82,14 +82,15 @@ def answering(path: Path, *answers: bytes) -> Iterator[str]:
 
 def test_one_connection_carries_request_after_request(server: str) -> None:
     with Conversation(unix_socket(server, 5.0), "name") as peer:
-        answers = [peer.ask("GET", f"/{size}", keep_alive=True) for size in (3, 0, 404, 100_000)]
+        answers = [peer.ask("GET", f"/{size}", keep_alive=True) for size in (3, 0, 404, 204, 100_000)]
     assert [(each.status, len(each.body), each.may_go_on) for each in answers] == [
         (200, 3, True),
         (200, 0, True),
         (404, 404, True),
+        (204, 0, True),
         (200, 100_000, True),
     ]
-    assert Peer.seen == [f"HTTP/1.0 GET /{size} name" for size in (3, 0, 404, 100_000)]
+    assert Peer.seen == [f"HTTP/1.0 GET /{size} name" for size in (3, 0, 404, 204, 100_000)]
 
 
 def test_a_body_without_a_length_ends_with_the_connection(server: str) -> None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 __all__ = ["Answer", "Conversation", "Unintelligible", "unix_socket"]
 
 import socket
-from typing import BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _LONGEST_LINE, _MOST_HEADERS = 1 << 16, 200
 _VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
+_WITHOUT_BODY = (204, 304)
 
 
 class Unintelligible(OSError):  # noqa: N818 (an occurrence, told like every other end of a connection)
@@ -68,7 +72,7 @@ class Conversation:
         headers = self._headers()
         if "transfer-encoding" in headers:
             raise Unintelligible(f"{target}: an answer in pieces, which nobody asked for")
-        length = headers.get("content-length", "")
+        length = "0" if status in _WITHOUT_BODY else headers.get("content-length", "")
         body, is_whole = self._body(int(length) if length.isdigit() else -1, limit_bytes)
         return Answer(status, reason, body, is_whole and headers.get("connection", "").lower() == "keep-alive")
 

@@ -27,7 +27,7 @@ _MOST_BYTES = 1 << 16
 
 
 def http_fact(probe: dict[str, Any]) -> dict[str, Any]:
-    """GET each path once; status 0 and a reason where there is no answer.
+    """GET each path; status 0 and a reason where there is no answer.
 
     One connection is asked as long as answers come quickly; whatever is left then is asked side by side.
     """
