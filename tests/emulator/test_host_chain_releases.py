@@ -6,13 +6,13 @@ import json
 import random
 import shutil
 import time
-from pathlib import Path
 
 import pytest
 from hostlab import WORKLOAD, Lab, Wish
 
 from infra.commands.confinement import FLOOR_PIDS, NEEDLESS
 from infra.errors import StepError
+from infra.transport.code import code
 
 pytestmark = [
     pytest.mark.docker,
@@ -21,8 +21,6 @@ pytestmark = [
     pytest.mark.xdist_group("hostlab"),
     pytest.mark.skipif(shutil.which("dockerd") is None, reason="no Docker engine on this machine"),
 ]
-
-ENGINE = Path(__file__).parents[2] / "infra" / "transport" / "remote" / "engine.py"
 
 
 def test_a_new_commit_changes_the_application_and_leaves_the_rest_running(lab: Lab, wish: Wish) -> None:
@@ -101,8 +99,13 @@ def test_the_status_of_a_crash_is_known_when_the_container_runs_again(lab: Lab, 
         'for n in $(seq 200); do [ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}}" $id)" = "1 running" ] && '
         "break; sleep 0.05; done; docker inspect -f '{{.State.ExitCode}}' $id; python3 -I - $id; docker rm -f $id >&2"
     )
-    question = "import sys\nprint(*(Engine().last_exit(name, 0.0) for name in (sys.argv[1], 'none')))"
-    assert lab.shell(script, stdin=f"{ENGINE.read_text()}\n{question}").split() == ["0", "7", "None"]
+    question = (
+        f"{code().loader}\nimport json\nmodules = json.loads({code().modules.decode()!r})\n"
+        "made = {name: marshal.dumps(compile(text, name, 'exec')) if text else b'' for name, text in modules.items()}\n"
+        "sys.meta_path.insert(0, _Finder(made))\nfrom infra.transport.remote.engine import Engine\n"
+        "print(*(Engine().last_exit(name, 0.0) for name in (sys.argv[1], 'none')))"
+    )
+    assert lab.shell(script, stdin=question).split() == ["0", "7", "None"]
 
 
 def test_a_build_that_fails_is_refused_with_its_words_and_the_old_release_serves_on(lab: Lab, wish: Wish) -> None:
