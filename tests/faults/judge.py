@@ -70,7 +70,7 @@ print(json.dumps({
     "neighbour's process": say("systemctl", "show", "NEIGHBOUR", "-p", "MainPID,ActiveState"),
     "firewall": digest(say("nft", "list", "table", "inet", "greenroom") or "none"),
     "sshd": digest(files("/etc/ssh/sshd_config.d", ".conf")),
-    "keys": digest(content("/root/.ssh/authorized_keys")),
+    "keys": digest(content(os.path.expanduser("~root/.ssh/authorized_keys"))),
     "host key": content("/etc/ssh/greenroom_host_ed25519_key.pub"),
     "passwords": digest(content("/etc/shadow")),
 }))

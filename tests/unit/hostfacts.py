@@ -69,9 +69,12 @@ FILE = {"exists": True, "kind": "file", "mode": "0600", "owner": "deploy", "uid"
 ABSENT = {"exists": False, "kind": "", "mode": "", "owner": "", "uid": "", "group": "", "digest": ""}
 HOME = {**FILE, "kind": "directory", "mode": "0755"}
 
+ROOT_HOME = "/root"
+"""Root's home on a droplet."""
+ROOT_KEYS = f"{ROOT_HOME}/.ssh/authorized_keys"
 LOGIN_KEYS = {
-    "/root/.ssh/authorized_keys": {**FILE, "owner": "root", "content": f"{LOGIN} operator\n"},
-    "/root/.ssh/authorized_keys2": ABSENT,
+    ROOT_KEYS: {**FILE, "owner": "root", "content": f"{LOGIN} operator\n"},
+    f"{ROOT_KEYS}2": ABSENT,
     "/home/deploy/.ssh/authorized_keys": {**FILE, "content": f"{LOGIN} operator\n"},
     "/home/deploy/.ssh/authorized_keys2": ABSENT,
 }

@@ -132,8 +132,8 @@ CASES: list[tuple[str, HostProvider, dict[str, Any], dict[str, Any], list[tuple[
         BASELINE,
         {
             **HOST,
-            "/root/.ssh/authorized_keys": {**FILE, "owner": "root", "content": "ssh-ed25519 B\n"},
-            "/root/.ssh/authorized_keys2": FILE,
+            hostfacts.ROOT_KEYS: {**FILE, "owner": "root", "content": "ssh-ed25519 B\n"},
+            f"{hostfacts.ROOT_KEYS}2": FILE,
         },
         [("1 keys, 0600 root", "1 keys, 1 of them unknown, 0600 root", AT), ("missing", "present", AT)],
     ),

@@ -26,6 +26,7 @@ from hostfacts import (
     PROXY,
     PROXY_FACTS,
     REACH,
+    ROOT_KEYS,
     SETTLED,
     STACK,
     STACK_FACT,
@@ -85,12 +86,12 @@ DIFFERENCES: list[tuple[HostProvider, dict[str, Any], dict[str, Any], dict[str, 
         (BaselineProvider(), BASELINE, BASELINE_FACTS, {path: {**FILE, "content": "evil\n"}}, f"that open {user}'s")
         for user, path in (
             ("deploy", "/home/deploy/.ssh/authorized_keys"),
-            ("root", "/root/.ssh/authorized_keys"),
+            ("root", ROOT_KEYS),
         )
     ),
     *(
         (BaselineProvider(), BASELINE, BASELINE_FACTS, {path: FILE}, f"{path} can open")
-        for path in ("/home/deploy/.ssh/authorized_keys2", "/root/.ssh/authorized_keys2")
+        for path in ("/home/deploy/.ssh/authorized_keys2", f"{ROOT_KEYS}2")
     ),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"state": ABSENT}, "/var/lib/greenroom is not root's"),
     (BaselineProvider(), BASELINE, BASELINE_FACTS, {"key": {**FILE, "mode": "0644"}}, "open to others"),
@@ -227,7 +228,7 @@ def test_what_looks_alike_is_an_edit(entry: str) -> None:
 
 
 def test_root_keeps_the_key_of_this_connection_alone_whatever_else_the_program_names() -> None:
-    path = "/root/.ssh/authorized_keys"
+    path = ROOT_KEYS
     for keys, kept in (
         (BASELINE["authorized_keys"], f"{LOGIN} operator\n"),
         (["ssh-ed25519 A other"], f"{LOGIN}\n"),
