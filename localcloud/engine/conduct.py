@@ -88,8 +88,7 @@ class Conductor:
         finally:
             self._control.stop()
             self._control.finish()
-            run.providers.close()
-            self._starter.close()
+            self._end_processes(run)
             server.stop()
 
     def _assemble(self, base: Snapshot, configuration: Configuration, encoder: Encoder) -> Run:

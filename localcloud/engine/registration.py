@@ -110,18 +110,17 @@ class Registrar:
         """
         try:
             if urns.is_provider(goal.type):
-                return self._reading_client(goal) or self._run.providers.open(goal.type, _with_version(goal).inputs)
+                inputs = _with_version(goal).inputs
+                return self._reading_client(goal, inputs) or self._run.providers.open(goal.type, inputs)
             return self._run.providers.client(reference) if reference else None
         except ProviderError as error:
             if not self._run.control.is_stopping:
-                self._run.fail(
-                    str(error), urns.build(self._run.stack, self._run.project, goal.parent, goal.type, goal.name)
-                )
+                self._run.fail(str(error), self._urn(goal))
             raise Stopped from error
 
-    def _reading_client(self, goal: Goal) -> Client | None:
-        old = self._olds.get(urns.build(self._run.stack, self._run.project, goal.parent, goal.type, goal.name))
-        if old is None or not values.equal(_without_internal(old.inputs), _with_version(goal).inputs):
+    def _reading_client(self, goal: Goal, inputs: PropertyMap) -> Client | None:
+        old = self._olds.get(self._urn(goal))
+        if old is None or not values.equal(_without_internal(old.inputs), inputs):
             return None
         return self._run.providers.running(old.reference)
 
@@ -133,8 +132,11 @@ class Registrar:
             self.goals[urn] = goal
             return self._olds.get(urn)
 
+    def _urn(self, goal: Goal) -> str:
+        return urns.build(self._run.stack, self._run.project, goal.parent, goal.type, goal.name)
+
     def _name(self, goal: Goal) -> str:
-        urn = urns.build(self._run.stack, self._run.project, goal.parent, goal.type, goal.name)
+        urn = self._urn(goal)
         if urn in self.goals:
             self._run.fail(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
             raise Stopped
