@@ -37,6 +37,8 @@ PROVIDER_THREADS = 128
 """How many calls a provider of this interpreter serves at a time; a thread is made when it is first needed."""
 COLLECT_AFTER = 50_000
 """How many new objects a child makes before it looks for garbage; after Python's 700 that is a tenth of its work."""
+LOOK_S = 0.05
+"""How often a program that waits looks for what has begun since."""
 DEBUG = 0
 """The protocol's `LogSeverity` of a line that is for whoever debugs the SDK."""
 REPORTED = 32
@@ -213,11 +215,35 @@ class QuietEngine:
         return self._engine.Log(request) if request.severity != DEBUG else None
 
 
+def settled_first(wait: Any, settings: Any) -> Any:
+    """Return the SDK's wait for what a program has begun, preceded by one that is light.
+
+    The SDK lists all that is under way anew whenever one of it ends, which for eighty resources is a third of what the
+    program costs. Here it is listed a few times a second, and at once when something fails. What begins after that is
+    the SDK's to wait for.
+    """
+
+    async def waited(*options: Any, **named: Any) -> None:
+        while True:
+            await asyncio.sleep(0)  # what has just been declared begins
+            with settings.SETTINGS.lock:
+                begun = {*settings._get_rpc_manager().rpcs, *settings.SETTINGS.outputs}  # noqa: SLF001
+            running = {each for each in begun if not each.done()}
+            for ended in begun - running:
+                await ended  # which raises what it failed with, as the SDK's own wait does
+            if not running:
+                break
+            await asyncio.wait(running, timeout=LOOK_S, return_when=asyncio.FIRST_EXCEPTION)
+        await wait(*options, **named)
+
+    return waited
+
+
 def run_program(request: dict[str, Any]) -> int:
     """Run the project's program against the engine; returns the exit status the protocol knows."""
     import grpc  # noqa: PLC0415 - not before the commands have been started, like all that follow
     import pulumi.runtime  # noqa: PLC0415
-    from pulumi.runtime import settings  # noqa: PLC0415
+    from pulumi.runtime import settings, stack  # noqa: PLC0415
     from pulumi.runtime.proto.engine_pb2_grpc import EngineStub  # noqa: PLC0415
 
     os.chdir(request["directory"])
@@ -236,6 +262,7 @@ def run_program(request: dict[str, Any]) -> int:
             root_directory=request["root"],
         )
     )
+    stack.wait_for_rpcs = settled_first(stack.wait_for_rpcs, settings)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

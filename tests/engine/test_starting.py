@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from enginelab.plugin import provider_argv
 
-from localcloud.engine.launcher import QuietEngine
+from localcloud.engine.events import Diagnostic
+from localcloud.engine.launcher import LOOK_S, QuietEngine
 from localcloud.engine.starting import is_module
 
 if TYPE_CHECKING:
@@ -92,3 +93,47 @@ def test_the_quiet_engine_passes_everything_else_on() -> None:
         quiet.Log(SimpleNamespace(severity=severity))
     assert engine.logged == [1, 2, 3]
     assert quiet.RequirePulumiVersion("x") == "answered x"
+
+
+MANY = """
+    import asyncio, atexit, pathlib, time
+
+    began, listed = time.monotonic(), []
+    wait = asyncio.wait
+
+    async def counted(tasks, **named):
+        tasks = list(tasks)
+        listed.append(len(tasks))
+        return await wait(tasks, **named)
+
+    asyncio.wait = counted
+    atexit.register(lambda: pathlib.Path("seen.txt").write_text(
+        f"{max(listed)} {sum(listed)} {time.monotonic() - began}"
+    ))
+    for number in range(40):
+        Thing(f"t{number}", **dict.fromkeys("abcdefgh", number))
+"""
+
+
+def test_a_program_that_waits_does_not_list_all_that_is_under_way_for_each_that_ends(embedded_bench: Bench) -> None:
+    embedded_bench.good(MANY)
+    largest, listed, seconds = (float(number) for number in lines(embedded_bench))
+    assert largest > 40, "every resource was under way"
+    assert listed <= largest * (2 + seconds / LOOK_S), "the SDK's own wait lists eighteen times as many in 0.3 s"
+
+
+def test_an_output_that_fails_is_told_while_others_are_still_made(embedded_bench: Bench) -> None:
+    embedded_bench.script({"call": "Create", "name": "slow", "delay_s": 3.0})
+    events: list[Any] = []
+    driver: Embedded = embedded_bench.driver  # type: ignore[assignment]  # the fixture's own
+    embedded_bench.program(
+        """
+        Thing("slow", x=1)
+        quick = Thing("quick", x=1)
+        quick.stamp.apply(lambda stamp: 1 / 0)
+        """
+    )
+    result = driver.engine(embedded_bench, events.append).up()
+    (failure,) = [event for event in events if isinstance(event, Diagnostic) and "ZeroDivisionError" in event.message]
+    assert failure.at < 2.0 < result.seconds
+    assert embedded_bench.state.things == ["quick", "slow"], "what was under way has been finished and kept"
