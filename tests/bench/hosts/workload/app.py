@@ -53,11 +53,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main(verb: str) -> None:
-    """Run one of the verbs: serve, probe, upgrade, current."""
+    """Run one of the verbs: serve, upgrade, current."""
     if verb == "serve":
         ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()  # noqa: S104 (all of the container)
-    elif verb == "probe":
-        socket.create_connection(("127.0.0.1", 8000), timeout=2).close()
     elif verb == "upgrade":
         sys.stderr.write(f"INFO  [alembic.runtime.migration] Running upgrade  -> {HEAD}, first\n")
         ask(MIGRATION)
