@@ -218,9 +218,9 @@ class QuietEngine:
 def settled_first(wait: Any, settings: Any) -> Any:
     """Return the SDK's wait for what a program has begun, preceded by one that is light.
 
-    The SDK lists all that is under way anew whenever one of it ends, which for eighty resources is up to a third of what the
-    program costs. Here it is listed a few times a second, and at once when something fails. What begins after that is
-    the SDK's to wait for.
+    The SDK lists all that is under way anew whenever one of it ends, which for eighty resources is up to a third of
+    what the program costs. Here it is listed a few times a second, and at once when something fails. What begins after
+    that is the SDK's to wait for.
     """
 
     async def waited(*options: Any, **named: Any) -> None:
