@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["first_boot_fact", "host_keys_fact", "packages_fact", "public_half", "units_fact", "user_fact"]
+__all__ = ["ed25519_public", "first_boot_fact", "host_keys_fact", "packages_fact", "units_fact", "user_fact"]
 
 import binascii
 import grp
 import os
 import pwd
-import struct
 from typing import Any
 
 from infra.transport.remote.processes import run
@@ -140,16 +139,16 @@ def _presented(path: str) -> str:
     """Return the public half of a private key; of an Ed25519 key in OpenSSH's own form without starting a program."""
     try:
         is_closed = not os.stat(path).st_mode & _OTHERS  # noqa: PTH116
-        text = public_half(_lines(path)) if is_closed else ""
-    except (OSError, ValueError, struct.error):
+        text = ed25519_public(_lines(path)) if is_closed else ""
+    except (OSError, ValueError):
         text = ""
     return text or run(["ssh-keygen", "-y", "-P", "", "-f", path]).stdout
 
 
-def public_half(lines: list[str]) -> str:
+def ed25519_public(lines: list[str]) -> str:
     """Return an open Ed25519 key's public half, where both copies of it beside the secret agree; empty for all else.
 
-    The form is that of PROTOCOL.key in OpenSSH's sources. ValueError or struct.error where the bytes break off.
+    The form is that of PROTOCOL.key in OpenSSH's sources. ValueError where the lines are no base64.
     """
     body = binascii.a2b_base64("".join(lines[1:-1])) if lines[:1] == [_OPENSSH] else b""
     if not body.startswith(_ONE_OPEN_KEY):
@@ -165,9 +164,9 @@ def public_half(lines: list[str]) -> str:
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
-    """Split off the first string of SSH's (RFC 4251, section 5)."""
-    (length,) = struct.unpack("!I", data[:4])
-    return data[4 : 4 + length], data[4 + length :]
+    """Split off the first string of SSH's (RFC 4251, section 5), or what is left of it."""
+    end = 4 + int.from_bytes(data[:4], "big")
+    return data[4:end], data[end:]
 
 
 def _lines(path: str) -> list[str]:
