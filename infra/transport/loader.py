@@ -17,10 +17,11 @@ __all__ = ["load"]
 import marshal
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
     Compiled = dict[str, bytes]
     """By a module's name its code, marshalled; nothing for a package."""

@@ -6,12 +6,15 @@ import contextlib
 import socket
 import socketserver
 import threading
+import urllib.parse
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from infra.transport.remote.asking import Conversation, Unintelligible, unix_socket
+from infra.transport.remote.asking import Conversation, Unintelligible, quoted, unix_socket
 from infra.transport.remote.engine import Engine, EngineRefusal
 
 if TYPE_CHECKING:
@@ -154,3 +157,9 @@ def test_an_engine_that_stops_in_the_middle_is_one_that_does_not_answer(tmp_path
     with pytest.raises(EngineRefusal) as refusal:
         Engine(str(tmp_path / "none")).get("/info")
     assert refusal.value.status == 0
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_text_is_quoted_as_the_standard_library_does(text: str) -> None:
+    assert quoted(text) == urllib.parse.quote(text, safe="")
+    assert quoted(text, "/:@") == urllib.parse.quote(text, safe="/:@")

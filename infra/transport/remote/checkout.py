@@ -7,13 +7,15 @@ __all__ = ["checkout_act", "checkout_fact"]
 import os
 import pwd
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.files import instant
 from infra.transport.remote.processes import Finished, command_text, run
 from infra.transport.remote.report import ActFailure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 _ENVIRONMENT = {

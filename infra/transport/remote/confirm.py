@@ -15,13 +15,15 @@ import os
 import shlex
 import shutil
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.hardening import files_act
 from infra.transport.remote.processes import run
 from infra.transport.remote.report import ActFailure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 HOME = "/var/lib/greenroom/access"

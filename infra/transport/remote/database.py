@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import os
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.postgres import Unanswered, literal, query
@@ -21,7 +20,10 @@ from infra.transport.remote.processes import Finished, run
 from infra.transport.remote.report import ActFailure, parse_env
 from infra.transport.remote.stack import listed_services
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 _ITERATIONS = 4096

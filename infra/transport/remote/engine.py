@@ -7,10 +7,12 @@ __all__ = ["Engine", "EngineRefusal"]
 import json
 import struct
 import time
-import urllib.parse
-from typing import Any
 
-from infra.transport.remote.asking import Conversation, unix_socket
+from infra.transport.remote.asking import Conversation, quoted, unix_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SOCKET = "/run/docker.sock"
 _NOT_FOUND = 404
@@ -41,8 +43,9 @@ class Engine:
         limit_bytes: int = 0,
     ) -> bytes:
         """Send one request and return the answer, or its first `limit_bytes`; EngineRefusal when it is an error."""
-        pairs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (query or {}).items()}
-        target = f"{path}?{urllib.parse.urlencode(pairs)}" if pairs else path
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (query or {}).items()}
+        pairs = "&".join(f"{quoted(name)}={quoted(text)}" for name, text in texts.items())
+        target = f"{path}?{pairs}" if pairs else path
         try:
             with Conversation(unix_socket(self._path, timeout_s or self._timeout_s), "docker") as engine:
                 answer = engine.ask(method, target, limit_bytes=limit_bytes)
@@ -81,7 +84,7 @@ class Engine:
     def image_id(self, reference: str) -> str:
         """Return the id of an image that is here, or an empty string."""
         try:
-            return str(self.get(f"/images/{urllib.parse.quote(reference, safe='/:@')}/json")["Id"])
+            return str(self.get(f"/images/{quoted(reference, '/:@')}/json")["Id"])
         except EngineRefusal as refusal:
             if refusal.status == _NOT_FOUND:
                 return ""

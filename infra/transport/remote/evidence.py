@@ -13,7 +13,6 @@ import json
 import re
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.evidence_containers import compose_section, containers_section, listeners_section
 from infra.transport.remote.evidence_database import database_section, schema_section
@@ -23,8 +22,10 @@ from infra.transport.remote.evidence_source import directories_section, env_sect
 from infra.transport.remote.evidence_system import disk_section, kernel_section, memory_section, units_section
 from infra.transport.remote.report import Redactor, parse_env
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 DEADLINE_S = 3.0
 LIMIT_BYTES = 200_000

@@ -9,11 +9,14 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.evidence_logs import check_answer, log_facts, seconds_of
 from infra.transport.remote.processes import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE_S = 2.5
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"

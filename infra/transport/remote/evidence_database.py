@@ -6,12 +6,15 @@ __all__ = ["database_section", "schema_section"]
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from infra.transport.remote.database import database_passwords_fact
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.processes import Finished, run
 from infra.transport.remote.stack import service_containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE_S = 2.5
 _LOOK = """SELECT json_build_object(

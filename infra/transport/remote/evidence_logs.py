@@ -8,10 +8,13 @@ import calendar
 import http.client
 import re
 import time
-from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.tracebacks import errors_in, marked_lines, unwrapped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BYTES = 512 * 1024
 _SHOWN_LINES = 30

@@ -13,10 +13,13 @@ import ssl
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from infra.transport.remote.processes import run
 from infra.transport.remote.proxy_state import told_configuration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE_S = 2.5
 _CADDYFILE = "/etc/caddy/Caddyfile"

@@ -8,13 +8,14 @@ import itertools
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.processes import Finished, run
 from infra.transport.remote.report import parse_env
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 PATIENCE_S = 2.5
 _GIT = ["git", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"]

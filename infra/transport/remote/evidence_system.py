@@ -10,11 +10,14 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.processes import run
 from infra.transport.remote.prunable import dangling_images, unused_cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE_S = 2.5
 UNITS = ("docker.service", "containerd.service", "caddy.service", "ssh.service", "nftables.service")

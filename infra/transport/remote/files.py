@@ -11,11 +11,13 @@ import os
 import pwd
 import stat
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.report import parse_env
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 

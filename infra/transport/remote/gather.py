@@ -6,13 +6,15 @@ __all__ = ["PLACE", "gathered_fact", "remember_act"]
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote import verbs
 from infra.transport.remote.files import replace_file
 from infra.transport.remote.threads import side_by_side
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 PLACE = "/var/lib/greenroom/probes"

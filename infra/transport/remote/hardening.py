@@ -18,15 +18,16 @@ import fnmatch
 import glob
 import os
 import re
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.files import file_fact, write_act
 from infra.transport.remote.processes import run
 from infra.transport.remote.report import ActFailure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from infra.transport.remote.report import Reporter
 

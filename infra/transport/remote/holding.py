@@ -8,7 +8,10 @@ import fcntl
 import json
 import os
 import threading
-from typing import IO, Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 DIRECTORY = "/run/greenroom"
 _held: dict[str, IO[str]] = {}

@@ -32,12 +32,13 @@ import signal
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.processes import stop_all
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     Send = Callable[[dict[str, Any]], None]
     Perform = Callable[[dict[str, Any], Send], None]

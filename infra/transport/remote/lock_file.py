@@ -17,13 +17,15 @@ import re
 import shutil
 import tempfile
 import zlib
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.processes import run
 from infra.transport.remote.report import ActFailure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 _SCRATCH = "/var/lib/greenroom"

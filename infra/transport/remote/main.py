@@ -14,15 +14,16 @@ import os
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any
 
 from infra.transport.remote import verbs
 from infra.transport.remote.jobs import Jobs
 from infra.transport.remote.processes import stop_all
 from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import IO, Any
 
 _LOCKS = "/run/greenroom"
 

@@ -14,10 +14,11 @@ import os
 import socket
 import stat
 import struct
-from typing import TYPE_CHECKING, BinaryIO
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
 _DIRECTORY, _SOCKET = "var/run/postgresql", ".s.PGSQL.5432"
 _PROTOCOL = 3 << 16

@@ -8,10 +8,11 @@ from __future__ import annotations
 __all__ = ["FLOOR", "origin", "posture"]
 
 import os
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _KEYS = {"network": "network_mode", "userns": "userns_mode"}
 """Compose's own key for a namespace, where it is not the namespace's name."""

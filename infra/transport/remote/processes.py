@@ -11,12 +11,13 @@ import shlex
 import signal
 import subprocess
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.transport.remote.report import ActFailure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from infra.transport.remote.report import Reporter
 
@@ -28,12 +29,11 @@ _starting = threading.Lock()
 _running: set[int] = set()
 
 
-class Finished(NamedTuple):
+class Finished:
     """How a program ended."""
 
-    exit_status: int
-    stdout: str
-    stderr: str
+    def __init__(self, exit_status: int, stdout: str, stderr: str) -> None:
+        self.exit_status, self.stdout, self.stderr = exit_status, stdout, stderr
 
     @property
     def printed(self) -> str:

@@ -22,10 +22,13 @@ import os
 import re
 import socket
 import ssl
-from typing import Any, NamedTuple
 
 from infra.transport.remote.asking import Conversation, unix_socket
 from infra.transport.remote.processes import Finished, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _HOME = "/var/lib/caddy"
 _SOCKET = f"{_HOME}/admin.sock"
@@ -41,13 +44,14 @@ _TIMEOUT_S = 2.0
 _OK = 200
 
 
-class Served(NamedTuple):
-    """What a handshake came to: good, expired, early, other-name, untrusted, none (no certificate), or silent."""
+class Served:
+    """What a handshake came to: good, expired, early, other-name, untrusted, none (no certificate), or silent.
 
-    verdict: str
-    text: str
-    until: str = ""
-    """When a good one ends, as the certificate says it."""
+    `until` tells when a good one ends, as the certificate says it.
+    """
+
+    def __init__(self, verdict: str, text: str, until: str = "") -> None:
+        self.verdict, self.text, self.until = verdict, text, until
 
 
 def proxy_fact(probe: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 __all__ = ["PROJECT", "dangling_images", "filters_of", "own_projects", "unused_cache"]
 
 import os
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.engine import Engine
 
 PROJECT = "com.docker.compose.project"

@@ -9,11 +9,13 @@ import os
 import re
 import sys
 import threading
-import urllib.parse
-from typing import TYPE_CHECKING, Any
 
+from infra.transport.remote.asking import quoted
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _MASK = "[secret]"
 _SHORTEST = 6
@@ -49,7 +51,7 @@ class Redactor:
         for value in values:
             for part in {value, *fragments(value)} if len(value) >= _SHORTEST else ():
                 escaped = {json.dumps(part, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
-                forms |= {part, urllib.parse.quote(part, safe=""), *escaped}
+                forms |= {part, quoted(part), *escaped}
         ordered = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 __all__ = ["schema_fact"]
 
-from typing import Any
 
 from infra.transport.remote.engine import Engine
 from infra.transport.remote.postgres import Unanswered, query
 from infra.transport.remote.stack import exec_fact, listed_services
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def schema_fact(probe: dict[str, Any]) -> dict[str, Any]:

@@ -23,17 +23,18 @@ __all__ = [
 import hmac
 import json
 import time
-import urllib.parse
-from typing import TYPE_CHECKING, Any
 
+from infra.transport.remote.asking import quoted
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.posture import FLOOR, posture
 from infra.transport.remote.processes import command_text, run
 from infra.transport.remote.report import ActFailure, Redactor, parse_env
 from infra.transport.remote.threads import side_by_side
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from infra.transport.remote.report import Reporter
 
@@ -209,7 +210,7 @@ def _reads(body: dict[str, Any], secrets: dict[str, str]) -> list[str]:
     def is_read(name: str, value: str) -> bool:
         if name in environment:
             return True
-        forms = {value, urllib.parse.quote(value, safe="")}
+        forms = {value, quoted(value)}
         return len(value) >= _TELLING and any(form in text for text in texts for form in forms)
 
     return sorted(name for name, value in secrets.items() if is_read(name, value))

@@ -5,13 +5,14 @@ from __future__ import annotations
 __all__ = ["side_by_side"]
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeVar
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+    Item = TypeVar("Item")
+    Result = TypeVar("Result")
 
 
 def side_by_side(do: Callable[[Item], Result], items: Sequence[Item], *, at_once: int) -> list[Result]:

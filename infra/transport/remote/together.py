@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = ["together_act"]
 
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote import verbs
 from infra.transport.remote.threads import side_by_side
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 

@@ -10,10 +10,11 @@ __all__ = ["errors_in", "first_error", "marked_lines", "unwrapped"]
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _MOST_LINES = 20_000
 _LONGEST = 20_000

@@ -6,12 +6,14 @@ __all__ = ["mount_act", "mount_fact"]
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.processes import run
 from infra.transport.remote.report import ActFailure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 _FSTAB = "/etc/fstab"

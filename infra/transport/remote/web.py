@@ -7,13 +7,15 @@ __all__ = ["await_http_act", "http_fact"]
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.asking import Conversation
 from infra.transport.remote.report import ActFailure
 from infra.transport.remote.threads import side_by_side
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from infra.transport.remote.report import Reporter
 
 _POLL_S = 0.2
