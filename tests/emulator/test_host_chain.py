@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hostlab import DIRECTORY, PROVIDERS, Lab, Wish
@@ -11,7 +12,8 @@ from hostlab import DIRECTORY, PROVIDERS, Lab, Wish
 from infra.errors import AuthenticationError
 from infra.host.resource import endpoint_of
 from infra.transport.link import Link
-from infra.transport.pool import close_all
+from infra.transport.pool import close_all, link
+from infra.transport.worker import worker
 
 pytestmark = [
     pytest.mark.docker,
@@ -22,6 +24,11 @@ pytestmark = [
 ]
 
 APP = "$(docker ps -q --filter label=com.docker.compose.service=app)"
+UNITS = [
+    *("docker.service", "docker.socket", "caddy.service", "ssh.service", "nftables.service", "a@b.service"),
+    *("apt-daily.timer", "multi-user.target", "-.mount", "systemd-fsck@dev-x.service"),
+    *("hello-masked.service", "hello-failed.service", "never-was.service"),
+]
 GIT = "runuser -u deploy -- git"
 CACHE = "$(docker ps -q --filter label=com.docker.compose.service=cache)"
 DRIFTS = {
@@ -88,6 +95,48 @@ def test_changes_made_by_hand_are_named_and_mended(lab: Lab, wish: Wish, drifts:
     operations = lab.run(wish)
     assert {resource for resource, _, _ in drifts} <= {name for name in operations if operations[name] == "update"}
     assert lab.refresh() == {}
+
+
+def test_units_are_told_of_as_systemctl_tells_of_them_and_without_it(lab: Lab, wish: Wish) -> None:
+    del wish
+    lab.shell(
+        "systemctl mask hello-masked.service; cp /lib/systemd/system/nftables.service /etc/systemd/system/a@b.service"
+    )
+    lab.shell("systemctl daemon-reload; systemd-run --unit=hello-failed false || true")
+    properties = {
+        "load": "LoadState",
+        "active": "ActiveState",
+        "enabled": "UnitFileState",
+        "since": "StateChangeTimestamp",
+    }
+    shown: dict[str, dict[str, str | None]] = {}
+    for name in UNITS:
+        lines = lab.shell(
+            f"systemctl show --timestamp=unix -p {','.join(properties.values())} -- '{name}'"
+        ).splitlines()
+        values = dict(line.split("=", 1) for line in lines)
+        shown[name] = {key: values.get(each, "") for key, each in properties.items()}
+        since = (shown[name]["since"] or "").lstrip("@")
+        shown[name]["since"] = f"{datetime.fromtimestamp(int(since), UTC):%Y-%m-%dT%H:%M:%SZ}" if since else None
+
+    asked = worker(link(endpoint_of(lab.state["baseline"]["connection"])))
+    probes = {"units": {"kind": "units", "names": UNITS}}
+    program = lab.shell("readlink -f $(which systemctl)").strip()
+    lab.shell(f"mv {program} /root/aside")
+    try:
+        told = asked.call(subject="test", phase="look", probes=probes)["units"]
+    finally:
+        lab.shell(f"mv /root/aside {program}")
+
+    assert told == shown
+    states = {(each["load"], each["active"]) for each in told.values()}
+    assert {("loaded", "active"), ("loaded", "failed"), ("masked", "inactive"), ("not-found", "inactive")} <= states
+    assert asked.call(subject="test", phase="look", probes={"units": {"kind": "units", "names": ["docker"]}}) == {
+        "units": {"docker": told["docker.service"]}
+    }, "only systemctl takes a name without its suffix"
+    lab.shell(
+        "systemctl unmask hello-masked.service; systemctl reset-failed hello-failed; rm /etc/systemd/system/a@b.service"
+    )
 
 
 def test_local_edits_are_saved_aside_before_the_commit_comes_back(lab: Lab, wish: Wish) -> None:

@@ -22,7 +22,7 @@ from infra.host.volume import DataVolumeProvider
 from infra.transport.remote.files import file_fact
 from infra.transport.remote.posture import posture
 from infra.transport.remote.stack import describe
-from infra.transport.remote.system import _instant
+from infra.transport.remote.units import _written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -350,6 +350,6 @@ def test_a_container_is_described_by_what_decides() -> None:
 
 
 def test_a_unit_s_time_is_told_where_it_is_in_utc() -> None:
-    assert _instant("Tue 2026-11-24 10:00:00 UTC") == AT
-    assert _instant("Tue 2026-11-24 10:00:00 CET") is None
-    assert _instant("") is None
+    assert _written("Tue 2026-11-24 10:00:00 UTC") == AT
+    assert _written("Tue 2026-11-24 10:00:00 CET") is None
+    assert _written("") is None

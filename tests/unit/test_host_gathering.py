@@ -13,6 +13,7 @@ from infra.commands.acts import remember
 from infra.errors import UnreachableError
 from infra.host.gathering import Gathering, mark_of, remembered
 from infra.transport.remote import gather as far
+from infra.transport.remote import units
 from infra.transport.remote.main import perform
 from infra.transport.remote.processes import Finished
 from infra.transport.remote.report import Redactor, Reporter
@@ -212,7 +213,9 @@ def test_no_more_questions_are_kept_than_the_limit(near: Near, tmp_path: Path, m
     assert len(list((tmp_path / "probes").iterdir())) == 3
 
 
-def test_units_of_several_resources_are_asked_as_one(near: Near, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_of_several_resources_are_asked_as_one(
+    near: Near, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[list[str]] = []
 
     def systemctl(argv: list[str]) -> Finished:
@@ -220,7 +223,8 @@ def test_units_of_several_resources_are_asked_as_one(near: Near, monkeypatch: py
         blocks = (f"Id={name}\nLoadState=loaded\nActiveState={name[0]}\nUnitFileState=enabled" for name in argv[3:])
         return Finished(0, "\n\n".join(blocks), "")
 
-    monkeypatch.setattr("infra.transport.remote.system.run", systemctl)
+    monkeypatch.setattr(units, "SOCKET", str(tmp_path / "nobody listens"))
+    monkeypatch.setattr(units, "run", systemctl)
     sets = {
         mark: {"units": {"kind": "units", "names": names}} for mark, names in (("1", ["b", "a"]), ("2", ["a", "c"]))
     }

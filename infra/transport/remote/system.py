@@ -1,23 +1,25 @@
-"""The host's own facts: accounts, packages, units, and whether its first boot is over."""
+"""The host's own facts: accounts, packages, host keys, and whether its first boot is over."""
 
 from __future__ import annotations
 
-__all__ = ["ed25519_public", "first_boot_fact", "host_keys_fact", "packages_fact", "units_fact", "user_fact"]
+__all__ = ["ed25519_public", "first_boot_fact", "host_keys_fact", "packages_fact", "user_fact"]
 
 import binascii
 import grp
 import os
 import pwd
-from typing import Any
 
 from infra.transport.remote.processes import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _KEYS = "/etc/ssh"
 _OTHERS = 0o077
 _OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
 _ONE_OPEN_KEY = b"openssh-key-v1\0" + 2 * b"\0\0\0\4none" + b"\0\0\0\0" + b"\0\0\0\1"
 _PACKAGES, _UNMERGED = "/var/lib/dpkg/status", "/var/lib/dpkg/updates"
-_UNIT_PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,StateChangeTimestamp"
 
 
 def user_fact(probe: dict[str, Any]) -> dict[str, Any]:
@@ -80,32 +82,6 @@ def _installed(names: list[str]) -> dict[str, str]:
         if fields.get(b"Status", b"").split()[2:] == [b"installed"]:
             found[name] = fields[b"Version"].decode()
     return found
-
-
-def units_fact(probe: dict[str, Any]) -> dict[str, dict[str, str | None]]:
-    """Return load, active and enabled state of each named unit, and when it last changed its active state."""
-    names: list[str] = probe["names"]
-    finished = run(["systemctl", "show", f"--property={_UNIT_PROPERTIES}", *names])
-    facts: dict[str, dict[str, str | None]] = {}
-    for name, block in zip(names, finished.stdout.strip().split("\n\n"), strict=False):
-        values: dict[str, str] = {}
-        for line in block.splitlines():
-            key, _, value = line.partition("=")
-            values[key] = value
-        facts[name] = {
-            "load": values.get("LoadState", ""),
-            "active": values.get("ActiveState", ""),
-            "enabled": values.get("UnitFileState", ""),
-            "since": _instant(values.get("StateChangeTimestamp", "")),
-        }
-    return facts
-
-
-def _instant(text: str) -> str | None:
-    """Return systemd's timestamp (`Tue 2026-11-24 15:30:06 UTC`) as RFC 3339; None for one of another zone."""
-    words = text.split()
-    is_utc = len(words) == 4 and words[3] == "UTC"  # noqa: PLR2004 (weekday, date, time, zone)
-    return f"{words[1]}T{words[2]}Z" if is_utc else None
 
 
 def first_boot_fact(probe: dict[str, Any]) -> dict[str, str]:

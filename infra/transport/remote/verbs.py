@@ -8,10 +8,11 @@ from __future__ import annotations
 __all__ = ["ACTS", "FACTS", "act", "fact", "load_all", "load_for"]
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from infra.transport.remote.report import Reporter
 
@@ -42,7 +43,7 @@ FACTS = {
     "schema": "schema",
     "sshd": "hardening",
     "stack": "stack",
-    "units": "system",
+    "units": "units",
     "user": "system",
     "vitals": "vitals",
 }

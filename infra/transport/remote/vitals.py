@@ -11,16 +11,17 @@ __all__ = ["vitals_fact"]
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from infra.transport.remote.engine import Engine, EngineRefusal
 from infra.transport.remote.proxy_state import answers, trusted
 from infra.transport.remote.remedies import UNITS
 from infra.transport.remote.stack import describe
-from infra.transport.remote.system import units_fact
+from infra.transport.remote.units import units_fact
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 _LABELS = "com.docker.compose."
 _DISKS = ("/", "/var/lib/docker", "/mnt")
