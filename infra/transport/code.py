@@ -26,7 +26,8 @@ class Code:
     @property
     def first(self) -> bytes:
         """The line that a conversation begins with: the loader, told which modules to become."""
-        return ascii(f"{self.loader}\nload({hashlib.sha256(self.modules).hexdigest()!r})\n").encode() + b"\n"
+        digest = hashlib.sha256(self.modules).hexdigest()
+        return ascii(f"text = {self.loader!r}\nexec(text)\nload({digest!r}, text)\n").encode() + b"\n"
 
     @property
     def rest(self) -> bytes:

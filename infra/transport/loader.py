@@ -20,6 +20,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -52,19 +53,29 @@ class _Finder:
             exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302 (what importing is; see `_kept`)
 
 
-def load(digest: str) -> None:
-    """Become the worker of that digest (SHA-256 of its modules as JSON, in hexadecimal)."""
+def load(digest: str, text: str) -> None:
+    """Become the worker of that digest (SHA-256 of its modules as JSON, in hexadecimal). `text` is this module."""
     path = f"{_KEPT}/{digest}.{sys.implementation.cache_tag}-{sys.hexversion:x}"
     early: list[str] = []
     code = _kept(path)
     if code is None:
         code = _compiled(digest, early)
         _keep(path, code)
-    finders: list[Any] = sys.meta_path
-    finders.insert(0, _Finder(code))
+    take(code)
     from infra.transport.remote.main import main
 
-    main(early)
+    main(early, _another(text, code))
+
+
+def take(code: Compiled) -> None:
+    """Have these modules imported from now on."""
+    finders: list[Any] = sys.meta_path
+    finders.insert(0, _Finder(code))
+
+
+def _another(text: str, code: Compiled) -> Callable[[str], str]:
+    """Return what writes a program for another process: it has the same modules, and then does what it is told to."""
+    return lambda then: f"{text}\ntake(marshal.loads(bytes.fromhex({marshal.dumps(code).hex()!r})))\n{then}\n"
 
 
 def _kept(path: str) -> Compiled | None:

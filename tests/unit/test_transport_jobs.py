@@ -70,6 +70,11 @@ def until_the_end(session: Session, request: dict[str, Any]) -> Iterator[dict[st
             return
 
 
+def _worker_of(far: Worker) -> int:
+    probe = {"kind": "command", "argv": ["sh", "-c", "echo $PPID"]}
+    return int(far.call(subject="s", phase="p", probes={"who": probe})["who"]["stdout"])
+
+
 def test_a_link_cut_in_the_middle_costs_a_line_and_the_answer_comes_all_the_same(
     server: tuple[SshServer, Endpoint], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,12 +127,48 @@ def test_a_worker_that_is_killed_is_started_anew_and_the_job_is_found(
 ) -> None:
     running, endpoint = server
     far = Worker(Link(endpoint))
-    parent = far.call(subject="s", phase="p", probes={"who": {"kind": "command", "argv": ["sh", "-c", "echo $PPID"]}})
-    once_there(tmp_path / "log", lambda: os.kill(int(parent["who"]["stdout"]), signal.SIGKILL))
+    parent = _worker_of(far)
+    once_there(tmp_path / "log", lambda: os.kill(parent, signal.SIGKILL))
 
     assert ask(far, once(tmp_path / "log", seconds=0.8))["says"]["stdout"] == "the answer\n"
     assert (tmp_path / "log").read_text().split() == ["begin", "end"]
     assert running.connections == 1
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
+
+
+def test_a_look_starts_no_process_for_jobs_and_one_serves_them_all(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    far = Worker(Link(server[1]))
+    parent = _worker_of(far)
+    assert _children(parent) == []
+
+    ask(far, once(tmp_path / "first"))
+    starters = _children(parent)
+    ask(far, once(tmp_path / "second"))
+    assert len(starters) == 1
+    assert _children(parent) == starters
+    far.link.close()
+    assert eventually(lambda: not Path(f"/proc/{starters[0]}").exists()), "it ends with the conversation"
+
+
+def test_where_what_starts_jobs_was_killed_that_is_told_and_the_next_job_has_a_new_one(
+    server: tuple[SshServer, Endpoint], tmp_path: Path
+) -> None:
+    far = Worker(Link(server[1]))
+    ask(far, once(tmp_path / "first"))
+    (starter,) = _children(_worker_of(far))
+    os.kill(starter, signal.SIGKILL)
+
+    with pytest.raises(StepError) as raised:
+        ask(far, once(tmp_path / "second"))
+    assert raised.value.code == "JOB_NOT_FOLLOWED"
+    assert not (tmp_path / "second").exists()
+    ask(far, once(tmp_path / "third"))
+    assert (tmp_path / "third").read_text().split() == ["begin", "end"]
 
 
 def test_a_job_that_is_killed_is_told_and_never_started_again(

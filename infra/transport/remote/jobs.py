@@ -20,7 +20,7 @@ line each: `began`, any number of `say`, and last `done` or `failed`.
 
 from __future__ import annotations
 
-__all__ = ["Jobs", "reap"]
+__all__ = ["Jobs", "reap", "start_for_each"]
 
 import contextlib
 import errno
@@ -30,6 +30,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -51,18 +53,18 @@ _LENGTH_BYTES = 8
 
 
 class Jobs:
-    """Starts jobs and follows them, for the worker at the end of one link. Make it before any thread is started."""
+    """Starts jobs and follows them, for the worker at the end of one link.
 
-    def __init__(self, perform: Perform, prepare: Callable[[], None]) -> None:
+    `program` writes what the process that starts them runs; it is given the socket's handle there.
+    """
+
+    def __init__(self, program: Callable[[int], str]) -> None:
         for folder in (os.path.dirname(DIRECTORY), DIRECTORY):  # noqa: PTH120 (pathlib costs start-up time)
             os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
         self.era = _era()
+        self._program = program
         self._lock = threading.Lock()
-        self._starter, theirs = socket.socketpair()
-        if os.fork() == 0:
-            self._starter.close()
-            _start_jobs(theirs, perform, prepare)
-        theirs.close()
+        self._starter: socket.socket | None = None
 
     def follow(self, request: dict[str, Any], send: Send) -> None:
         """Start the request's job where there is none yet, and send its events, but the first `seen` that were said."""
@@ -97,9 +99,12 @@ class Jobs:
     def _start(self, request: dict[str, Any], record: _Record) -> None:
         content = json.dumps(request).encode()
         with self._lock:
+            starter = self._starter or _new_starter(self._program)
+            self._starter = None  # until it has taken this one
             head = len(content).to_bytes(_LENGTH_BYTES, "big")
-            socket.send_fds(self._starter, [head], [record.handle])
-            self._starter.sendall(content)
+            socket.send_fds(starter, [head], [record.handle])
+            starter.sendall(content)
+            self._starter = starter
         record.hand_over()
 
 
@@ -174,35 +179,41 @@ def _path(job: str) -> str:
     return f"{DIRECTORY}/{job}"
 
 
-def _start_jobs(requests: socket.socket, perform: Perform, prepare: Callable[[], None]) -> None:
-    """Fork a process for each request; this one has a single thread, so that forking it is safe. Never returns.
+def _new_starter(program: Callable[[int], str]) -> socket.socket:
+    """Start the process that starts jobs: no part of the link, whose end it outlives, and with a session of its own.
 
-    What all jobs need is prepared, and old records are reaped, when the first one comes: mostly none does.
+    It is started for the first job: a look has none, and forking this process beforehand costs it a twentieth.
     """
-    _leave_the_link()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", "import sys; exec(eval(sys.stdin.readline()))"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        if process.stdin:
+            with process.stdin as stream:
+                stream.write(ascii(program(theirs.fileno())).encode() + b"\n")
+    return ours
+
+
+def start_for_each(requests: socket.socket, perform: Perform, prepare: Callable[[], None]) -> None:
+    """Fork a process for each request; this one has a single thread, so that forking it is safe. Never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    is_ready = False
+    prepare()
+    reap(DIRECTORY, time.time())
     while True:
         head, handles, _, _ = socket.recv_fds(requests, _LENGTH_BYTES, 1)
         content = _exactly(requests, int.from_bytes(head, "big"))
         if not head or content is None:
             os._exit(0)
-        if not is_ready:
-            prepare()
-            reap(DIRECTORY, time.time())
-            is_ready = True
         if os.fork() == 0:
             requests.close()
             _run(json.loads(content), handles[0], perform)
         os.close(handles[0])
-
-
-def _leave_the_link() -> None:
-    """Take a session of one's own, and let go of the streams whose end would be the end of the link."""
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(nothing, stream)
 
 
 def _exactly(source: socket.socket, size: int) -> bytes | None:

@@ -5,18 +5,19 @@ What only asks is answered by a thread here. What acts is a job: see `infra.tran
 
 from __future__ import annotations
 
-__all__ = ["main", "perform"]
+__all__ = ["main", "perform", "start_jobs"]
 
 import fcntl
 import itertools
 import json
 import os
+import socket
 import sys
 import threading
 import time
 
 from infra.transport.remote import verbs
-from infra.transport.remote.jobs import Jobs
+from infra.transport.remote.jobs import Jobs, start_for_each
 from infra.transport.remote.processes import stop_all
 from infra.transport.remote.report import ActFailure, Redactor, Reporter, speak
 
@@ -120,11 +121,19 @@ def _trace() -> str:
     return traceback.format_exc()
 
 
-def main(early: Iterable[str] = ()) -> None:
-    """Serve until standard input ends, `early` lines of it first. A request that was cut in the middle is none."""
+def start_jobs(handle: int) -> None:
+    """Be the process that starts jobs, for the worker at the other end of a socket."""
+    start_for_each(socket.socket(fileno=handle), _serve, verbs.load_all)
+
+
+def main(early: Iterable[str], another: Callable[[str], str]) -> None:
+    """Serve until standard input ends, `early` lines of it first. A request that was cut in the middle is none.
+
+    `another` writes a program for a process that has these modules too.
+    """
     # A hardened host's umask keeps others out; a checkout and what is built of it are read by containers' users.
     os.umask(0o022)
-    jobs = Jobs(_serve, verbs.load_all)
+    jobs = Jobs(lambda handle: another(f"from {__name__} import start_jobs; start_jobs({handle})"))
     speak({"event": "hello", "era": jobs.era})
     for line in itertools.chain(early, sys.stdin):
         if not line.endswith("\n"):
