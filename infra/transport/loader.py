@@ -12,7 +12,7 @@ over, and the text is asked for. What comes then must have the digest that the c
 
 from __future__ import annotations
 
-__all__ = ["load"]
+__all__ = ["load", "take"]
 
 import marshal
 import os
