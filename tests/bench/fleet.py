@@ -49,13 +49,20 @@ class Fleet:
     machines: Machines
 
     def stack(self, count: int) -> Path:
-        """Lay out the project for the first `count` droplets; return its directory. The stack only ever grows."""
-        directory = self.home / "stack"
-        directory.mkdir(exist_ok=True)
+        """Return the directory of the stack of the first `count` droplets, laid out where it is not yet there.
+
+        A droplet that another of these stacks has deployed to is known by the key that it has had since.
+        """
+        directory = self.home / f"stack-{count}"
+        if directory.exists():
+            return directory
+        directory.mkdir()
         for name in ("Pulumi.yaml", "__main__.py"):
             (directory / name).write_text((HERE / "hosts" / name).read_text())
-        listed = {"droplets": self.droplets[:count], "commit": self.commit}
-        (directory / "fleet.json").write_text(json.dumps(listed))
+        droplets = [
+            {**first, "host_key": self._key(n) or first["host_key"]} for n, first in enumerate(self.droplets[:count])
+        ]
+        (directory / "fleet.json").write_text(json.dumps({"droplets": droplets, "commit": self.commit}))
         (directory / "Pulumi.fleet.yaml").write_text(f"config:\n  bench-hosts:fleet: {directory}/fleet.json\n")
         return directory
 
@@ -71,9 +78,7 @@ class Fleet:
         digest = self.on(0, f"sha256sum {env_file}").split()[0]
         return Checks(
             hosts=tuple(each["host"] for each in self.droplets[:count]),
-            host_keys=tuple(
-                self.on(number, "cat /etc/ssh/greenroom_host_ed25519_key.pub").strip() for number in range(count)
-            ),
+            host_keys=tuple(self._key(number) for number in range(count)),
             private_key=self.droplets[0]["private_key"],
             packages=PACKAGES,
             user="deploy",
@@ -87,6 +92,11 @@ class Fleet:
             domain="staging.hello.test",
             paths=("/health", "/ready", "/environment"),
         )
+
+    def _key(self, number: int) -> str:
+        """Return the host key that a deployment has made on a droplet; empty where there was none yet."""
+        path = "/etc/ssh/greenroom_host_ed25519_key.pub"
+        return " ".join(self.on(number, f"cat {path} 2>/dev/null || true").split()[:2])
 
     def on(self, number: int, script: str) -> str:
         """Run a script on a droplet, by a way of its own."""

@@ -2,7 +2,9 @@
 
 - the local stack: `greenroom refresh` and a no-op `greenroom up --refresh`, beside the bare import of the SDKs;
 - fleets of 1, 2, 4 and 8 droplets with a small workload: `refresh` and a no-op `up --refresh` of all of them in one
-  stack, beside one script over bare `ssh`, Ansible and pyinfra doing the same checks (see `yardsticks`).
+  stack, beside one script over bare `ssh`, Ansible and pyinfra doing the same checks (see `yardsticks`);
+- what each further droplet costs: the smallest fleet and the largest once more, now in turn with each other, since a
+  machine's speed drifts in the minutes that lie between the comparisons above.
 
 Whole processes are timed by the wall clock, in turn; medians are quoted.
 """
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +76,7 @@ def show(title: str, figures: Figures) -> None:
     print(title)  # noqa: T201 - the figures are this command's output
     for name, seconds in figures.items():
         low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
-        print(f"  {name:14} min {low:6.2f}  median {middle:6.2f}  max {high:6.2f} s  (n={len(seconds)})")  # noqa: T201
+        print(f"  {name:16} min {low:6.2f}  median {middle:6.2f}  max {high:6.2f} s  (n={len(seconds)})")  # noqa: T201
 
 
 def judge(what: str, value: float, goal: float) -> None:
@@ -122,10 +125,30 @@ def of_fleet(fleet: Fleet, count: int, runs: int, scratch: Path) -> Figures:
     return figures
 
 
+def of_growth(fleet: Fleet, few: int, many: int, runs: int, scratch: Path) -> Figures:
+    """Time a look at few droplets and at many in turn, all of them deployed to; tell what each further one costs."""
+    say(f"{few} and {many} droplets in turn")
+    tools: list[Tool] = []
+    for count in (few, many):
+        place = scratch / f"growth-{count}"
+        place.mkdir()
+        tools += [
+            Tool(f"refresh, {count}", (tuple(fleet.operation("refresh", count)),), scratch),
+            Tool(f"up --refresh, {count}", (tuple(fleet.operation("up-refresh", count)),), scratch),
+            replace(bare_ssh(fleet.checks(count), place), name=f"bare ssh, {count}"),
+        ]
+    figures = in_turn(tools, runs)
+    show(f"{few} and {many} droplets in turn", figures)
+    for name in ("bare ssh", "refresh", "up --refresh"):
+        less, more = (statistics.median(figures[f"{name}, {count}"]) for count in (few, many))
+        judge(f"{name}, seconds for each further droplet", (more - less) / (many - few), PER_DROPLET_S)
+    return figures
+
+
 def main() -> None:
     """Run what was asked for; leaves no droplet behind."""
     parser = argparse.ArgumentParser(prog="scripts/bench host", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="runs of each means (default 5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each means, twice as many in turn (default 5)")
     parser.add_argument("--droplets", type=int, nargs="*", default=[1, 2, 4, 8], help="sizes of fleets")
     parser.add_argument("--stack", default="local", help="the stack to refresh; it is brought up, and left up")
     parser.add_argument("--no-stack", action="store_true", help="fleets only")
@@ -143,18 +166,11 @@ def main() -> None:
             fleet = stack.enter_context(booted_fleet(scratch / "fleet", max(arguments.droplets)))
             for count in arguments.droplets:
                 results[str(count)] = of_fleet(fleet, count, arguments.runs, scratch)
-            _judge_slope(results, arguments.droplets)
+            few, many = min(arguments.droplets), max(arguments.droplets)
+            if few < many:
+                results[f"{few} and {many}"] = of_growth(fleet, few, many, 2 * arguments.runs, scratch)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-
-
-def _judge_slope(results: dict[str, Any], counts: list[int]) -> None:
-    few, many = min(counts), max(counts)
-    if few == many:
-        return
-    for name in ("refresh", "up --refresh"):
-        more = statistics.median(results[str(many)][name]) - statistics.median(results[str(few)][name])
-        judge(f"{name}, seconds for each further droplet", more / (many - few), PER_DROPLET_S)
 
 
 if __name__ == "__main__":
