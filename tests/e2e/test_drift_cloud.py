@@ -117,7 +117,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (desk.directory / ".venv").symlink_to(VENV)
     desk.edit("Pulumi.local.yaml", "10.20.0.0/24", "10.24.0.0/24")
     with pytest.MonkeyPatch.context() as environment:
-        # Nobody looks a dozen times a minute; without a pace these tests come to the API's limit, 250 requests a minute.
+        # Nobody looks so often; without a pace these tests would come to the API's limit of 250 requests a minute.
         environment.setenv("DIGITALOCEAN_REQUESTS_PER_SECOND", "3")
         try:
             desk.greenroom("up", "-s", "local", "--yes", "--skip-verify")
